@@ -1,0 +1,77 @@
+"""The one protocol over what generates: token ids in, token ids and log-probs out."""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Literal, Protocol
+
+Finish = Literal["stop", "length", "cancelled", "error"]
+
+
+class Unsupported(Exception):
+    """The engine cannot do what was asked; it never does something else instead."""
+
+
+@dataclass(frozen=True, slots=True)
+class Caps:
+    """What an engine can do."""
+
+    name: str
+    continuous: bool = False
+    logprobs: bool = True
+    score: bool = True
+    seed: bool = True
+    exact_to_trainer: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Sampling:
+    """``temperature`` 0 is greedy. ``stop`` strings are cut by the chat layer, ``stop_ids`` by the engine."""
+
+    max_tokens: int = 128
+    temperature: float = 0.0
+    top_p: float = 1.0
+    seed: int | None = None
+    stop: tuple[str, ...] = ()
+    stop_ids: tuple[int, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Request:
+    prompt_ids: tuple[int, ...]
+    sampling: Sampling = Sampling()
+
+
+@dataclass(frozen=True, slots=True)
+class Chunk:
+    """New tokens of one request; the last chunk carries ``finish``. A stop id itself is included."""
+
+    token_ids: tuple[int, ...]
+    logprobs: tuple[float, ...]
+    finish: Finish | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Completion:
+    token_ids: tuple[int, ...]
+    logprobs: tuple[float, ...]
+    finish: Finish
+    weights: str
+    """Digest of the weights that produced it."""
+
+
+class Handle(Protocol):
+    def cancel(self) -> None:
+        """Free the slot; the last chunk says ``cancelled``."""
+
+
+class Engine(Protocol):
+    caps: Caps
+    weights: str
+
+    def submit(self, request: Request, on_chunk: Callable[[Chunk], None]) -> Handle:
+        """Queue a request; ``on_chunk`` is called from the engine's thread, last with a finish. Thread-safe."""
+
+    def score(self, prompt_ids: Sequence[int], completion_ids: Sequence[int]) -> list[float]:
+        """Log-prob of each completion token given all before it. Raises Unsupported where it cannot."""
+
+    def close(self) -> None: ...
