@@ -3,7 +3,7 @@
 import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any, Literal, get_args
+from typing import Any, Literal, cast, get_args
 
 from trimtab.records.errors import UserError
 
@@ -56,7 +56,7 @@ def message_from_json(row: Json, field: str = "messages[0]") -> Message:
     if not isinstance(row, Mapping):
         raise UserError("a message must be an object", field=field, expected='{"role", "content"}')
     role = row.get("role")
-    if role not in _ROLES:
+    if not isinstance(role, str) or role not in _ROLES:
         raise UserError(f"unknown role {role!r}", field=f"{field}.role", expected=" | ".join(sorted(_ROLES)))
     calls = row.get("tool_calls") or ()
     if not isinstance(calls, Sequence) or isinstance(calls, str):
@@ -64,7 +64,7 @@ def message_from_json(row: Json, field: str = "messages[0]") -> Message:
     if calls and role != "assistant":
         raise UserError(f"a {role} turn cannot call tools", field=f"{field}.tool_calls")
     return Message(
-        role=role,
+        role=cast(Role, role),
         content=_content(row.get("content"), f"{field}.content"),
         tool_calls=tuple(tool_call_from_json(call, f"{field}.tool_calls[{i}]") for i, call in enumerate(calls)),
         tool_call_id=_text(row, "tool_call_id", field),
