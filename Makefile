@@ -1,0 +1,55 @@
+# Two commands: `make demo` runs the whole loop once, `make check` runs every check. Each sets itself up in .venv.
+PYTHON ?= python3
+ARGS ?=
+VENV := .venv
+BIN := $(VENV)/bin
+READY := $(VENV)/.ready
+
+.DEFAULT_GOAL := help
+.PHONY: help setup demo check format lint types imports test docs lock clean
+
+help:
+	@echo "make demo    the loop once, on a real model (ARGS=--json for one document)"
+	@echo "make check   formatter, linter, strict types, import contracts, tests, the README's short commands"
+	@echo "make lock    renew lock/requirements.txt after a change of dependencies"
+
+setup: $(READY)
+
+# torch comes last and apart: its CPU build carries a local version that no lock can name.
+$(READY): lock/requirements.txt pyproject.toml
+	@test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
+	@echo "setting up $(VENV)" >&2
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes --no-deps -r lock/requirements.txt >&2
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check torch==2.13.0 >&2
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation -e . >&2
+	@touch $@
+
+demo: setup
+	@$(BIN)/trimtab demo $(ARGS)
+
+check: format lint types imports test docs
+
+format: setup
+	$(BIN)/ruff format --check .
+
+lint: setup
+	$(BIN)/ruff check .
+
+types: setup
+	$(BIN)/mypy
+
+imports: setup
+	$(BIN)/lint-imports
+
+test: setup
+	$(BIN)/pytest
+
+docs: setup
+	$(BIN)/python tests/readme_commands.py README.md
+
+lock:
+	$(PYTHON) -m uv pip compile pyproject.toml lock/torch-needs.in --all-extras --universal --python-version 3.11 \
+	  --generate-hashes --override lock/without-torch.txt --no-header --no-annotate --quiet -o lock/requirements.txt
+
+clean:
+	rm -rf $(VENV) build dist .mypy_cache .ruff_cache .pytest_cache .import_linter_cache
