@@ -75,6 +75,10 @@ class Traces:
         )
         return [(row["rowid"], trace_from_json(json.loads(row["body"]))) for row in rows]
 
+    def last(self) -> int:
+        """The newest rowid, 0 when there is none: where a reader that only wants what comes next begins."""
+        return int(self._database.read("SELECT COALESCE(MAX(rowid), 0) AS last FROM traces")[0]["last"])
+
     def counts(self, since: float | None = None) -> list[TraceCount]:
         """By release and arm, without reading bodies."""
         where, values = _where(("time >= ?", since))
