@@ -1,0 +1,75 @@
+"""Tool calls as text: parse what a model wrote, and the escapes that keep markers out of content."""
+
+import json
+import re
+from typing import Any, NoReturn
+
+from trimtab.records import ToolCall, UserError, tool_call_from_json
+
+OPEN, CLOSE = "<tool_call>", "</tool_call>"
+_CALL = re.compile(f"{OPEN}(.*?){CLOSE}", re.DOTALL)
+
+
+def escape(text: str, markers: tuple[str, ...]) -> str:
+    """A backslash after the ``<`` of each marker, and after each ``<`` that has one already: ``unescape`` undoes it."""
+    safe = text.replace("<\\", "<\\\\")
+    for marker in markers:
+        safe = safe.replace(marker, "<\\" + marker[1:])
+    return safe
+
+
+def unescape(text: str) -> str:
+    """The inverse of ``escape``: one backslash after each ``<`` goes."""
+    return text.replace("<\\", "<")
+
+
+def split_calls(text: str) -> tuple[str, tuple[ToolCall, ...], bool]:
+    """``(content, calls, malformed)`` of an assistant's text.
+
+    A call that does not parse stays in the content as it was written, and ``malformed`` is true; so it is where a
+    marker has no partner.
+    """
+    calls: list[ToolCall] = []
+    rest: list[str] = []
+    end = 0
+    for match in _CALL.finditer(text):
+        rest.append(text[end : match.start()])
+        end = match.end()
+        call = _call(match.group(1))
+        if call is None:
+            rest.append(match.group(0))
+        else:
+            calls.append(call)
+    rest.append(text[end:])
+    kept = [part.strip() for part in rest if part.strip()]
+    content = "\n".join(kept)
+    return unescape(content), tuple(calls), OPEN in content or CLOSE in content
+
+
+def visible(text: str, *, final: bool) -> str:
+    """What of an unfinished reply a reader may see: content before any call, unescaped, no part of a marker."""
+    shown = text.split(OPEN, 1)[0]
+    if not final and len(shown) == len(text):
+        cut = shown.rfind("<")
+        if cut >= 0 and (OPEN.startswith(shown[cut:]) or shown[cut:] == "<"):
+            shown = shown[:cut]
+    return unescape(shown.strip())
+
+
+def _call(body: str) -> ToolCall | None:
+    try:
+        value = json.loads(body, parse_constant=_refuse)
+        call = tool_call_from_json(value)
+    except (ValueError, UserError, RecursionError):
+        return None
+    return ToolCall(name=call.name, arguments=call.arguments)
+
+
+def _refuse(constant: str) -> NoReturn:
+    raise ValueError(f"{constant} is no JSON")
+
+
+def hold(value: Any, markers: tuple[str, ...]) -> bool:
+    """Whether the JSON of ``value`` spells a marker."""
+    text = json.dumps(value, ensure_ascii=False)
+    return any(marker in text for marker in markers)
