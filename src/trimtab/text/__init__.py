@@ -1,0 +1,28 @@
+"""Pure text: normal forms, signatures, sentences, citations, facts, personal data and style."""
+
+from trimtab.text.cite import citations, quotes, sentences, strip_citations
+from trimtab.text.facts import content_words, entities, numbers
+from trimtab.text.normal import ngrams, normalise, words
+from trimtab.text.pii import Span, pii_spans, scrub
+from trimtab.text.signature import jaccard_estimate, shingle_signature
+from trimtab.text.style import Style, style
+
+__all__ = [
+    "Span",
+    "Style",
+    "citations",
+    "content_words",
+    "entities",
+    "jaccard_estimate",
+    "ngrams",
+    "normalise",
+    "numbers",
+    "pii_spans",
+    "quotes",
+    "scrub",
+    "sentences",
+    "shingle_signature",
+    "strip_citations",
+    "style",
+    "words",
+]
