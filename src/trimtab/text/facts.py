@@ -17,16 +17,16 @@ _JOINED = re.compile(r"\s+(?:(?:of|of the|de|da|du|van|von|&)\s+)?")
 _STOP_WORDS = frozenset(
     word
     for line in (
-        "a about above after again against all also am an and any are arent as at be because been before being below",
-        "between both but by can cannot cant could couldnt did didnt do does doesnt doing dont down during each either etc",
-        "few for from further had hadnt has hasnt have havent having he her here hers herself him himself his how however i",
-        "id if ill im in into is isnt it its itself ive just let lets may me might more most must my myself no nor not now of",
-        "off on once one only or other our ours ourselves out over own per please same shall she should shouldnt so some",
-        "such than that thats the their theirs them themselves then there theres these they theyre this those through thus",
-        "to too under until up upon us very via was wasnt we well were weve werent what when where whether which while who",
-        "whom whose why will with within without wont would wouldnt yes yet you youll your youre yours yourself youve",
-        "according based following hence therefore thanks hello hi sorry sure ok okay unfortunately first second next",
-        "finally additionally",
+        "a about above after again against all also am an and any are arent as at be because been before being",
+        "below between both but by can cannot cant could couldnt did didnt do does doesnt doing dont down during",
+        "each either etc few for from further had hadnt has hasnt have havent having he her here hers herself him",
+        "himself his how however i id if ill im in into is isnt it its itself ive just let lets may me might more",
+        "most must my myself no nor not now of off on once one only or other our ours ourselves out over own per",
+        "please same shall she should shouldnt so some such than that thats the their theirs them themselves then",
+        "there theres these they theyre this those through thus to too under until up upon us very via was wasnt",
+        "we well were weve werent what when where whether which while who whom whose why will with within without",
+        "wont would wouldnt yes yet you youll your youre yours yourself youve according based following hence",
+        "therefore thanks hello hi sorry sure ok okay unfortunately first second next finally additionally",
     )
     for word in line.split()
 )

@@ -26,7 +26,8 @@ def shingle_signature(text: str, permutations: int = 128, seed: int = 0, width: 
         return np.full(permutations, _EMPTY, dtype=np.uint32)
     factor, offset = _permutations(permutations, seed)
     hashed: Hashes = (shingles[:, None] * factor + offset) >> np.uint64(32)
-    return hashed.min(axis=0).astype(np.uint32)
+    least: Signature = hashed.min(axis=0).astype(np.uint32)
+    return least
 
 
 def jaccard_estimate(a: Signature, b: Signature) -> float:
