@@ -1,0 +1,5 @@
+"""Thin commands over the rooms; `main` is the console script."""
+
+from trimtab.cli.main import main
+
+__all__ = ["main"]

@@ -1,0 +1,114 @@
+"""The one config tree, assembled from the rooms' sections."""
+
+from pathlib import Path
+from typing import Any, Literal
+
+from pydantic import BaseModel, ConfigDict, Field
+
+from trimtab.curate import CurateConfig
+from trimtab.evaluate import EvaluateConfig
+from trimtab.loop.canary import CanaryConfig
+from trimtab.model import DEFAULT_MODEL
+from trimtab.release import GateConfig
+from trimtab.train import TrainConfig
+
+FORMAT = 1
+"""The workspace format this version writes; a newer one is refused."""
+
+
+class Section(BaseModel):
+    """A part of the tree: unknown keys are refused, values never change."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+class Files(Section):
+    """Where the workspace keeps what shapes behaviour, relative to ``trimtab.yaml``."""
+
+    system: Path = Path("system.md")
+    policy: Path = Path("policy/policy.md")
+    tools: Path = Path("tools/tools.yaml")
+    knowledge: Path = Path("knowledge")
+
+
+class SealedFiles(Section):
+    """Files of cases. ``sealed`` is the quarantine: it judges releases and never touches training."""
+
+    sealed: tuple[Path, ...] = (Path("quarantine/sealed.jsonl"),)
+    development: tuple[Path, ...] = (Path("data/development.jsonl"),)
+    redteam: tuple[Path, ...] = (Path("redteam/test.jsonl"),)
+
+
+class AnchorCheck(Section):
+    """The check after SFT: on the development cases, no named metric may fall below π0's by more than ``margin``."""
+
+    metrics: tuple[str, ...] = ("reference_fidelity", "tool_routing_accuracy")
+    margin: float = 0.05
+    limit: int = 40
+
+
+class TrainSection(Section):
+    """The teaching steps. ``start``: every turn begins at ``base`` (π0) or at the ``stable`` release."""
+
+    start: Literal["base", "stable"] = "base"
+    sft: TrainConfig = TrainConfig(method="sft")
+    dpo: TrainConfig | None = TrainConfig(method="dpo")
+    refresh: TrainConfig | None = TrainConfig(method="sft", epochs=1.0)
+    refresh_rows: int = Field(default=60, ge=0)
+    anchor: AnchorCheck = AnchorCheck()
+
+
+class Decoding(Section):
+    max_tokens: int = Field(default=128, gt=0)
+    temperature: float = Field(default=0.0, ge=0)
+    top_p: float = Field(default=1.0, gt=0, le=1)
+
+
+class PlanLimits(Section):
+    """What one served request may take."""
+
+    steps: int = Field(default=4, gt=0)
+    seconds: float = Field(default=60.0, gt=0)
+    tokens: int = Field(default=384, gt=0)
+
+
+class Serving(Section):
+    engine: Literal["auto", "openvino", "torch"] = "auto"
+    precision: Literal["bf16", "f32"] = "bf16"
+    cache_gb: float = Field(default=0.5, gt=0)
+    decoding: Decoding = Decoding()
+    limits: PlanLimits = PlanLimits()
+    host: str = "127.0.0.1"
+    port: int = Field(default=8410, ge=0, le=65535)
+    capture_days: float = Field(default=7.0, ge=0)
+    dollars_per_hour: float = Field(default=0.10, ge=0)
+
+
+class Slo(Section):
+    """A request slower than ``latency_seconds`` counts as slow."""
+
+    latency_seconds: float = Field(default=20.0, gt=0)
+
+
+class Config(Section):
+    """``trimtab.yaml``: every field has a default but the sources."""
+
+    format: int = FORMAT
+    name: str = "assistant"
+    model: str = DEFAULT_MODEL
+    files: Files = Files()
+    data: CurateConfig
+    cases: SealedFiles = SealedFiles()
+    train: TrainSection = TrainSection()
+    evaluate: EvaluateConfig = EvaluateConfig()
+    gate: GateConfig = GateConfig()
+    serving: Serving = Serving()
+    slo: Slo = Slo()
+    canary: CanaryConfig = CanaryConfig()
+
+    def section(self, name: str) -> Any:
+        """One section as plain JSON: what a step's key is made of."""
+        value: Any = self
+        for part in name.split("."):
+            value = getattr(value, part)
+        return value.model_dump(mode="json") if isinstance(value, BaseModel) else value

@@ -1,0 +1,193 @@
+"""The canary controller: a task beside the gateway that settles requests, decides, and acts."""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, replace
+
+from trimtab.loop.canary import (
+    CanaryConfig,
+    CanaryState,
+    Decision,
+    Request,
+    canary_from_json,
+    decide,
+    observe,
+    share_of,
+)
+from trimtab.records import Feedback, Trace, UserError
+from trimtab.release import get, promote, rollback
+from trimtab.store import Store
+
+HEARTBEAT = "controller"
+"""The document that says when a controller last ticked."""
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """What one tick did: the state, the decision on it, and whether the arms changed."""
+
+    state: CanaryState | None
+    decision: Decision | None
+    changed: bool
+
+
+class Controller:
+    """Reads traces and feedback from the store, moves the canary, and answers "which share?".
+
+    All that it knows is in the store (state and how far it has read, in one transaction): killed at any instant, the
+    next tick goes on. ``on_arms(stable, canary)`` is told the digests to serve; None where
+    no gateway runs beside it.
+    """
+
+    def __init__(
+        self,
+        store: Store,
+        config: CanaryConfig,
+        latency_seconds: float,
+        on_arms: Callable[[str, str | None], None] | None,
+    ) -> None:
+        self._store = store
+        self._config = config
+        self._latency = latency_seconds
+        self._gateway = on_arms is not None
+        self._on_arms: Callable[[str, str | None], None] = on_arms or (lambda stable, canary: None)
+        self._state, self._position = _load(store)
+
+    @property
+    def state(self) -> CanaryState | None:
+        return self._state
+
+    def share(self) -> float:
+        """The canary's share of traffic, asked for each request."""
+        return 0.0 if self._state is None else share_of(self._state, self._config)
+
+    def tick(self, now: float) -> Outcome:
+        """Carry out waiting commands, take in what has settled by ``now``, decide, act. Unix seconds."""
+        changed = self._commands(now)
+        state = self._state
+        if state is None or state.verdict != "running":
+            return Outcome(state, None, self._finished() or changed)
+        state, position = self._taken_in(state, now)
+        decision = decide(state, self._config)
+        state = self._acted(state, decision)
+        self._keep(state, position)
+        return Outcome(state, decision, self._apply(state, decision) or changed)
+
+    def _commands(self, now: float) -> bool:
+        pending = self._store.intents.pending()
+        for intent in pending:
+            try:
+                self._carry_out(intent.kind, intent.payload)
+                outcome = {}
+            except UserError as error:
+                outcome = {"error": str(error)}
+            self._store.intents.done(intent.id, outcome)
+        self._store.put(HEARTBEAT, HEARTBEAT, {"time": now, "gateway": self._gateway})
+        return bool(pending)
+
+    def _carry_out(self, kind: str, payload: Mapping[str, str]) -> None:
+        if kind == "canary_start":
+            self._begin(payload["release"], forced=bool(payload.get("force")))
+        elif kind == "canary_stop":
+            self._end("stopped", "stopped by a person")
+        elif kind == "rollback":
+            self._back(payload.get("release") or None)
+        elif kind == "promote":
+            release = get(self._store, payload["release"])
+            self._end("stopped", "another release was promoted")
+            promote(self._store, release.digest, reason="promoted by a person")
+            self._on_arms(release.digest, None)
+
+    def _begin(self, which: str, *, forced: bool) -> None:
+        release, stable = get(self._store, which), self._store.aliases.get("stable")
+        if stable is None:
+            raise UserError("no stable release to compare with", fix="Run `trimtab run` first")
+        if release.digest == stable:
+            raise UserError("this release is the stable one already", field="release")
+        if release.gate.get("verdict") != "passed" and not forced:
+            raise UserError(
+                "the gate did not let this release pass", field="release", fix="See `trimtab gate`, or use --force"
+            )
+        self._keep(CanaryState(release=release.digest, stable=stable), self._store.traces.last())
+        self._on_arms(stable, release.digest)
+
+    def _end(self, verdict: str, why: str) -> None:
+        if self._state is not None and self._state.verdict == "running":
+            self._keep(replace(self._state, verdict=verdict, drivers=(why,)), self._position)
+            self._on_arms(self._state.stable, None)
+
+    def _back(self, to: str | None) -> None:
+        running = self._state is not None and self._state.verdict == "running"
+        self._end("rolled_back", "rolled back by a person")
+        if not running or to is not None:
+            self._on_arms(rollback(self._store, to=to, reason="rolled back by a person"), None)
+
+    def _taken_in(self, state: CanaryState, now: float) -> tuple[CanaryState, int]:
+        position = self._position
+        for row, trace in self._store.traces.all(position):
+            if trace.time + trace.timing.total + self._config.settle_seconds > now:
+                break
+            position = row
+            if trace.release in (state.release, state.stable):
+                feedback = self._store.feedback.for_trace(trace.id)
+                state = observe(state, settled(trace, feedback, self.share(), self._latency), self._config)
+        return state, position
+
+    def _acted(self, state: CanaryState, decision: Decision) -> CanaryState:
+        if decision.action == "push":
+            return replace(state, ramp=state.ramp + 1, drivers=decision.drivers)
+        if decision.action == "promote":
+            return replace(state, verdict="promoted", drivers=decision.drivers)
+        if decision.action == "roll_back":
+            return replace(state, verdict="rolled_back", drivers=decision.drivers)
+        if state.requests["canary"] >= self._config.max_requests:
+            return replace(state, verdict="inconclusive", drivers=decision.drivers)
+        return replace(state, drivers=decision.drivers)
+
+    def _apply(self, state: CanaryState, decision: Decision) -> bool:
+        if state.verdict == "promoted":
+            self._promote(state)
+        elif state.verdict in ("rolled_back", "inconclusive"):
+            self._on_arms(state.stable, None)
+        return state.verdict != "running" or decision.action == "push"
+
+    def _finished(self) -> bool:
+        """Swap the alias of a promotion that was decided but not carried out when the process died."""
+        state = self._state
+        if state is None or state.verdict != "promoted" or self._store.get("canary_done", state.release) is not None:
+            return False
+        self._promote(state)
+        return True
+
+    def _promote(self, state: CanaryState) -> None:
+        promote(self._store, state.release, reason="; ".join(state.drivers))
+        self._store.put("canary_done", state.release, {"verdict": state.verdict})
+        self._on_arms(state.release, None)
+
+    def _keep(self, state: CanaryState, position: int) -> None:
+        self._state, self._position = state, position
+        self._store.canary.save({"state": state.to_json(), "position": position})
+
+
+def settled(trace: Trace, feedback: list[Feedback], share: float, latency_seconds: float) -> Request:
+    """What one request raised, once people have had their time to speak."""
+    raised = {
+        "errors": bool(trace.error),
+        "slow": trace.timing.total > latency_seconds,
+        "guard_trips": trace.tripped,
+        "complaints": any(word.thumb is False or word.edit is not None or word.escalated for word in feedback),
+    }
+    severities = [word.severity for word in feedback if word.severity is not None]
+    return Request(
+        arm=trace.arm,
+        share=share,
+        user=trace.user,
+        raised=frozenset(name for name, true in raised.items() if true),
+        severity=min(severities, default=None),
+    )
+
+
+def _load(store: Store) -> tuple[CanaryState | None, int]:
+    kept = store.canary.load()
+    if kept is None:
+        return None, 0
+    return canary_from_json(kept["state"]), int(kept["position"])
