@@ -1,7 +1,10 @@
 """Weights in and out: resolve, load and save a model, its dialect, adapters and GGUF."""
 
+from trimtab.model.adapters import lora, merge
 from trimtab.model.dialect import Dialect, Encoded
 from trimtab.model.folder import Tokenizer, load, load_tokenizer, save, weights_digest
+from trimtab.model.gguf_read import from_gguf
+from trimtab.model.gguf_write import to_gguf
 from trimtab.model.resolve import DEFAULT_MODEL, ModelRef, default_cache, parse_ref, resolve
 from trimtab.model.tiny import tiny_random_model
 
@@ -12,11 +15,15 @@ __all__ = [
     "ModelRef",
     "Tokenizer",
     "default_cache",
+    "from_gguf",
     "load",
     "load_tokenizer",
+    "lora",
+    "merge",
     "parse_ref",
     "resolve",
     "save",
     "tiny_random_model",
+    "to_gguf",
     "weights_digest",
 ]

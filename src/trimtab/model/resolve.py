@@ -153,9 +153,9 @@ def _from_hub(known: ModelRef, models: Path, progress: Progress) -> Path:
     from huggingface_hub import snapshot_download
 
     progress.start(f"Downloading {known.name}")
-    options = {"revision": known.version or None, "allow_patterns": _HUB_FILES, "cache_dir": models / "hub"}
+    revision, cache = known.version or None, models / "hub"
     try:
-        return Path(snapshot_download(known.name, **options))
+        return Path(snapshot_download(known.name, revision=revision, allow_patterns=_HUB_FILES, cache_dir=cache))
     except Exception as error:  # the hub's client raises errors of many families, all of them about the reference
         raise UserError(
             f"could not get {known.name} from the hub ({type(error).__name__})",
