@@ -12,6 +12,15 @@ _CODE = re.compile(
     r"(?<![\w-])(?=[A-Z0-9-]*\d)(?=[A-Z0-9-]*[A-Z])(?:[A-Z]{1,8}\d[A-Z0-9]*|[A-Z0-9]{1,12})(?:-[A-Z0-9]{1,12})*(?![\w-])"
 )
 _CAPITAL = re.compile(r"(?<![\w-])(?:[^\W\d_a-zß-öø-ÿ]|[a-z]{1,3}(?=[A-Z]))(?:[\w&'’.-]*\w)?")
+_SMALL = (
+    *("zero", "one", "two", "three", "four", "five", "six", "seven", "eight", "nine", "ten", "eleven", "twelve"),
+    *("thirteen", "fourteen", "fifteen", "sixteen", "seventeen", "eighteen", "nineteen"),
+)
+_TENS = ("twenty", "thirty", "forty", "fifty", "sixty", "seventy", "eighty", "ninety")
+_SPELLED = re.compile(
+    rf"\b(?:(?P<tens>{'|'.join(_TENS)})(?:[- ](?P<unit>{'|'.join(_SMALL[1:10])}))?"
+    rf"|(?P<small>zero|{'|'.join(_SMALL[2:])}))\b"
+)
 _POSSESSIVE = re.compile(r"['’]s$")
 _JOINED = re.compile(r"\s+(?:(?:of|of the|de|da|du|van|von|&)\s+)?")
 _STOP_WORDS = frozenset(
@@ -33,13 +42,24 @@ _STOP_WORDS = frozenset(
 
 
 def numbers(text: str) -> set[str]:
-    """Numbers in one form: ``1,000`` and ``1000.0`` are ``1000``, ``$12.50`` is ``12.5``; a code's digits are none."""
-    found = set()
-    for sign, whole, fraction in _NUMBER.findall(text):
+    """Numbers in one form: ``1,000`` and ``1000.0`` are ``1000``, ``$12.50`` is ``12.5``, ``six`` is ``6``.
+
+    The digits of a code such as ``AB-1234`` are none, nor is the word *one*; citations are left out.
+    """
+    bare = strip_citations(text)
+    found = {_spelled(match) for match in _SPELLED.finditer(bare.casefold())}
+    for sign, whole, fraction in _NUMBER.findall(bare):
         value = Decimal(whole.replace(",", "") + (fraction or ""))
         plain = format(value.normalize(), "f") if value else "0"
         found.add(f"-{plain}" if sign and plain != "0" else plain)
     return found
+
+
+def _spelled(match: re.Match[str]) -> str:
+    tens, unit, small = match["tens"], match["unit"], match["small"]
+    if small:
+        return str(_SMALL.index(small))
+    return str(10 * _TENS.index(tens) + 20 + (_SMALL.index(unit) if unit else 0))
 
 
 def entities(text: str) -> set[str]:

@@ -9,7 +9,10 @@ from trimtab.text.normal import words
 
 @dataclass(frozen=True, slots=True)
 class Style:
-    """Counts, and three markers: ``refusal`` will not, ``deferral`` does not know or hands on, ``question`` asks."""
+    """Counts and markers: ``refusal`` will not, ``question`` asks, ``deferral`` does not know or hands on.
+
+    ``handoff`` is the deferral that passes the matter to a person.
+    """
 
     hedges: int
     citations: int
@@ -19,6 +22,7 @@ class Style:
     refusal: bool
     deferral: bool
     question: bool
+    handoff: bool
 
 
 _HEDGE = re.compile(
@@ -66,7 +70,9 @@ _DEFERRAL = re.compile(
     r" (?:in |by )?(?:the |my |our )?"
     r"(?:sources?|documents?|passages?|knowledge|documentation|information|records?|files?)\b"
     r"|\b(?:do not|don't|does not|doesn't) (?:mention|say|state|cover|specify|contain|include|answer)\b"
-    r"|\b(?:hand|pass|refer|transfer|forward|escalate|connect|route)(?:ing|ed)?\b[^.!?\n]{0,40}\b(?:to|with)\b"
+)
+_HANDOFF = re.compile(
+    r"\b(?:hand|pass|refer|transfer|forward|escalate|connect|route)(?:ing|ed)?\b[^.!?\n]{0,40}\b(?:to|with)\b"
     r"[^.!?\n]{0,20}\b(?:human|person|colleague|agent|specialist|support|team|staff|representative|supervisor|expert)\b"
     r"|\b(?:contact|reach out to|speak (?:to|with)|ask|consult|check with) (?:a |an |our |the |your )?"
     r"(?:human|colleague|agent|specialist|support|customer (?:service|support)|team|staff|representative|doctor|lawyer"
@@ -91,6 +97,7 @@ _LAST = 2
 def style(text: str) -> Style:
     """Style counts of an answer. The markers read English; a policy's own wording is matched by its callers."""
     plain = text.replace("’", "'").casefold()
+    handoff = bool(_HANDOFF.search(plain))
     return Style(
         hedges=len(_HEDGE.findall(plain)),
         citations=len(citations(text)),
@@ -98,8 +105,9 @@ def style(text: str) -> Style:
         markdown=len(_MARKDOWN.findall(text)),
         words=len(words(text)),
         refusal=bool(_REFUSAL.search(plain)),
-        deferral=bool(_DEFERRAL.search(plain)),
+        deferral=handoff or bool(_DEFERRAL.search(plain)),
         question=_asks(plain),
+        handoff=handoff,
     )
 
 
