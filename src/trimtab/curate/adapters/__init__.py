@@ -1,0 +1,20 @@
+"""Sets without answers, made into rows that teach and cases that test."""
+
+from trimtab.curate.adapters.base import Adapter, AdapterOptions
+from trimtab.curate.adapters.grounded_qa import SEARCH_TOOL, GroundedQa
+from trimtab.curate.adapters.refusal import Refusal
+from trimtab.curate.adapters.registry import ADAPTERS, adapter_named
+from trimtab.curate.adapters.tool_routing import ToolRouting
+from trimtab.curate.adapters.tool_sft import ToolSft
+
+__all__ = [
+    "ADAPTERS",
+    "SEARCH_TOOL",
+    "Adapter",
+    "AdapterOptions",
+    "GroundedQa",
+    "Refusal",
+    "ToolRouting",
+    "ToolSft",
+    "adapter_named",
+]

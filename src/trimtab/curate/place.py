@@ -1,0 +1,63 @@
+"""A row with the place it came from, and a drop with the reason why it went no further."""
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+from trimtab.records import Row
+
+
+@dataclass(frozen=True, slots=True)
+class Placed:
+    """``line`` counts from 1 (0: not from a file); ``weight`` is the source's."""
+
+    row: Row
+    source: str
+    file: str = ""
+    line: int = 0
+    weight: float = 1.0
+
+    @property
+    def place(self) -> str:
+        return f"{self.file}:{self.line}" if self.file else f"{self.source} {self.row.id[:12]}"
+
+
+@dataclass(frozen=True, slots=True)
+class Drop:
+    """``reason`` is one of a few words to count by; ``detail`` names the other row, the sealed case or the field."""
+
+    reason: str
+    detail: str
+    source: str
+    file: str = ""
+    line: int = 0
+
+    def to_json(self) -> dict[str, Any]:
+        return {name: getattr(self, name) for name in self.__slots__}
+
+
+@dataclass(frozen=True, slots=True)
+class Imported:
+    """Rows, what was dropped on the way in, and a sentence a file on what it was taken for."""
+
+    rows: tuple[Placed, ...]
+    drops: tuple[Drop, ...] = ()
+    understood: Mapping[str, str] = field(default_factory=dict)
+
+
+def place_rows(rows: Iterable[Row], source: str) -> Imported:
+    """Rows that come from no file (a harvest, a generator)."""
+    return Imported(tuple(Placed(row, source) for row in rows))
+
+
+def dropped(placed: Placed, reason: str, detail: str) -> Drop:
+    return Drop(reason, detail, placed.source, placed.file, placed.line)
+
+
+def join_imports(parts: Sequence[Imported]) -> Imported:
+    """Several imports as one, in their order."""
+    return Imported(
+        rows=tuple(row for part in parts for row in part.rows),
+        drops=tuple(drop for part in parts for drop in part.drops),
+        understood={name: sentence for part in parts for name, sentence in part.understood.items()},
+    )

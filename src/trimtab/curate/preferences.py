@@ -1,0 +1,72 @@
+"""Hygiene of preference pairs: verdicts that contradict each other, pairs that say nothing, and shortcuts to learn."""
+
+from collections.abc import Callable, Sequence
+from typing import Any
+
+from trimtab.curate.place import Drop, Placed, dropped
+from trimtab.curate.units import final_answers
+from trimtab.records import Comparison, Message, digest
+from trimtab.stats import wilson
+from trimtab.text import normalise, style
+
+
+def clean_pairs(rows: Sequence[Placed]) -> tuple[list[Placed], list[Drop]]:
+    """Rows without the pairs that are empty, differ in form alone, or are judged both ways (both go then)."""
+    verdicts: dict[str, set[str]] = {}
+    for placed in rows:
+        if isinstance(placed.row, Comparison):
+            verdicts.setdefault(_unordered(placed.row), set()).add(_ordered(placed.row))
+    kept, drops = [], []
+    for placed in rows:
+        reason = _fault(placed.row, verdicts) if isinstance(placed.row, Comparison) else None
+        if reason is None:
+            kept.append(placed)
+        else:
+            drops.append(dropped(placed, reason, "of a preference pair"))
+    return kept, drops
+
+
+def shortcuts(pairs: Sequence[Comparison]) -> dict[str, dict[str, Any]]:
+    """How often the chosen answer is longer, has more list items, more hedges, more citations.
+
+    That is what a model could learn in place of quality. Each as a share of the pairs that differ in it, with Wilson's
+    interval; 0.5 means no shortcut.
+    """
+    measures: dict[str, Callable[[str], int]] = {
+        "longer": lambda text: style(text).words,
+        "more_list_items": lambda text: style(text).list_items,
+        "more_hedges": lambda text: style(text).hedges,
+        "more_citations": lambda text: style(text).citations,
+    }
+    sides = [tuple("\n".join(turn.content for turn in turns) for turns in (p.chosen, p.rejected)) for p in pairs]
+    found = {}
+    for name, measure in measures.items():
+        signs = [measure(chosen) - measure(rejected) for chosen, rejected in sides]
+        differing = [sign for sign in signs if sign]
+        if differing:
+            share = wilson(sum(sign > 0 for sign in differing), len(differing))
+            found[name] = {"value": share.value, "n": share.n, "low": share.low, "high": share.high}
+    return found
+
+
+def _fault(pair: Comparison, verdicts: dict[str, set[str]]) -> str | None:
+    if not final_answers(pair) and not any(turn.tool_calls for turn in (*pair.chosen, *pair.rejected)):
+        return "empty answers"
+    if not any(turn.content.strip() or turn.tool_calls for turn in pair.chosen):
+        return "empty chosen answer"
+    if _form(pair.chosen) == _form(pair.rejected):
+        return "no difference"
+    return "contradictory verdicts" if len(verdicts[_unordered(pair)]) > 1 else None
+
+
+def _form(turns: Sequence[Message]) -> list[Any]:
+    return [[normalise(turn.content), [call.to_json() for call in turn.tool_calls]] for turn in turns]
+
+
+def _ordered(pair: Comparison) -> str:
+    return digest([[turn.to_json() for turn in turns] for turns in (pair.chosen, pair.rejected)])
+
+
+def _unordered(pair: Comparison) -> str:
+    sides = sorted(digest([turn.to_json() for turn in turns]) for turns in (pair.chosen, pair.rejected))
+    return digest([[turn.to_json() for turn in pair.prompt], *sides])

@@ -1,0 +1,65 @@
+"""What curation did, in numbers that add up: read = kept + dropped."""
+
+from collections import Counter
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+from trimtab.curate.mix import Stratum
+from trimtab.curate.place import Drop, Placed
+from trimtab.records import Comparison, Example
+
+
+@dataclass(frozen=True, slots=True)
+class Report:
+    """``drops`` keep file and line; ``shortcuts`` are of the preference pairs kept; ``sealed`` counts sealed cases."""
+
+    rows: tuple[Placed, ...]
+    drops: tuple[Drop, ...]
+    understood: Mapping[str, str] = field(default_factory=dict)
+    strata: Mapping[str, Stratum] = field(default_factory=dict)
+    shortcuts: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
+    sealed: int = 0
+    quarantine: str = ""
+
+    @property
+    def reasons(self) -> dict[str, int]:
+        return _counted(self.drops, lambda drop: drop.reason)
+
+    def to_json(self) -> dict[str, Any]:
+        return {
+            "read": len(self.rows) + len(self.drops),
+            "kept": {
+                "examples": sum(isinstance(placed.row, Example) for placed in self.rows),
+                "comparisons": sum(isinstance(placed.row, Comparison) for placed in self.rows),
+                "unpaired": sum(not isinstance(placed.row, Example | Comparison) for placed in self.rows),
+            },
+            "by_source": _counted(self.rows, lambda placed: placed.source),
+            "by_domain": _counted(self.rows, lambda placed: str(placed.row.labels.get("domain", "none"))),
+            "by_action": _counted(_examples(self.rows), lambda placed: str(placed.row.labels.get("action", "none"))),
+            "drops": {"by_reason": self.reasons, "rows": [drop.to_json() for drop in self.drops]},
+            "formats": dict(self.understood),
+            "mix": {name: stratum.to_json() for name, stratum in self.strata.items()},
+            "shortcuts": {name: dict(share) for name, share in self.shortcuts.items()},
+            "quarantine": {"digest": self.quarantine, "cases": self.sealed},
+        }
+
+    def sentences(self) -> list[str]:
+        """For people: what was kept, what went and why, and which strata fell short."""
+        kept = self.to_json()["kept"]
+        lines = [", ".join(f"{count} {name}" for name, count in kept.items()) + " kept"]
+        lines += [f"{count} dropped: {reason}" for reason, count in self.reasons.items()]
+        lines += [
+            f"{name}: {stratum.taken} of {stratum.wanted} rows wanted; {stratum.short} short"
+            for name, stratum in self.strata.items()
+            if stratum.short
+        ]
+        return lines
+
+
+def _examples(rows: Sequence[Placed]) -> list[Placed]:
+    return [placed for placed in rows if isinstance(placed.row, Example)]
+
+
+def _counted(items: Sequence[Any], name: Callable[[Any], str]) -> dict[str, int]:
+    return dict(sorted(Counter(map(name, items)).items()))
