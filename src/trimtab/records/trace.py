@@ -61,6 +61,11 @@ class Trace:
         """Whether some guard blocked, changed or escalated."""
         return any(verdict.ruling != "allow" for verdict in self.verdicts)
 
+    @property
+    def failed(self) -> bool:
+        """Whether the service failed; a request that the client got wrong (finish ``invalid``) is not its failure."""
+        return bool(self.error) and self.finish != "invalid"
+
     def to_json(self) -> dict[str, Any]:
         row = {name: getattr(self, name) for name in _PLAIN}
         return row | {

@@ -46,8 +46,9 @@ class Capture:
         return trace_from_json(self._open(rows[0]["body"])) if rows else None
 
     def put_feedback(self, feedback: Feedback, expires: float) -> None:
-        """Hold the exact feedback (an edit is a training target), kept from the start."""
-        self._write(f"{_FEEDBACK}:{feedback.id}", feedback.trace, _FEEDBACK, feedback.to_json(), expires, True)
+        """Hold the exact feedback (an edit is a training target), kept from the start; the first of one id stays."""
+        body = feedback.to_json()
+        self._write(f"{_FEEDBACK}:{feedback.id}", feedback.trace, _FEEDBACK, body, expires, True, verb="IGNORE")
 
     def feedback(self, trace_id: str) -> list[Feedback]:
         """The exact feedback on one trace, in the order in which it came."""
@@ -95,11 +96,13 @@ class Capture:
         )
         return [Captured(row["trace"], row["expires"], bool(row["kept"])) for row in rows]
 
-    def _write(self, id: str, trace: str, kind: str, body: Any, expires: float, kept: bool) -> None:
+    def _write(
+        self, id: str, trace: str, kind: str, body: Any, expires: float, kept: bool, *, verb: str = "REPLACE"
+    ) -> None:
         token = self._fernet().encrypt(pack(body).encode())
         with self._database.write() as connection:
             connection.execute(
-                "INSERT OR REPLACE INTO captures (id, trace, kind, expires, kept, body) VALUES (?, ?, ?, ?, ?, ?)",
+                f"INSERT OR {verb} INTO captures (id, trace, kind, expires, kept, body) VALUES (?, ?, ?, ?, ?, ?)",
                 (clean(id), clean(trace), kind, expires, kept, token),
             )
 

@@ -40,7 +40,7 @@ class Traces:
                         trace.time,
                         trace.arm,
                         trace.release,
-                        bool(trace.error),
+                        trace.failed,
                         trace.tripped,
                         pack(trace.to_json()),
                     ),
