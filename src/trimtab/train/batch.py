@@ -1,0 +1,118 @@
+"""The packed forest: one layout for every objective, no padding, every shared prefix stored once.
+
+Axes: T packed tokens, S segments, N scored tokens, M sequences (completions), L tokens of one sequence.
+"""
+
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+import torch
+from torch import Tensor
+
+Ints = npt.NDArray[np.int64]
+Floats = npt.NDArray[np.float32]
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class TokenSequence:
+    """One completion with everything before it, as tokens.
+
+    ``weight_L``: 0 = only read, above 0 = learned with that weight. The first token is never scored, for nothing
+    predicts it. ``reference_N`` holds the reference log-prob of each scored token, in order.
+    """
+
+    ids_L: Ints
+    weight_L: Floats
+    example_id: str = ""
+    label: int = 0
+    reference_N: npt.NDArray[np.floating] | None = None
+
+    @property
+    def scored_N(self) -> Ints:
+        """Positions of the scored tokens, ascending, each at least 1."""
+        return np.flatnonzero(self.weight_L[1:]) + 1
+
+    @property
+    def weight(self) -> float:
+        """Sum of the weights of the scored tokens."""
+        return float(self.weight_L[1:].sum(dtype=np.float64))
+
+
+Group = tuple[TokenSequence, ...]
+"""The sequences that answer one prompt; the unit that is never split over micro-batches."""
+
+
+@dataclass(frozen=True, slots=True)
+class Segments:
+    """Runs of packed tokens, depth first: a parent before its children, a subtree in one piece. On the host."""
+
+    start: tuple[int, ...]
+    length: tuple[int, ...]
+    parent: tuple[int, ...]
+    subtree_end: tuple[int, ...]
+    """Packed row after the last token of the segment's last descendant."""
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Batch:
+    """A micro-batch, as the design's table has it; tokens of weight 0 are packed but not scored."""
+
+    input_ids: Tensor
+    """int64 [T]"""
+    position_ids: Tensor
+    """int64 [T], along the path from the root."""
+    segments: Segments
+    score_row: Tensor
+    """int64 [N], the packed row whose state predicts the target; several targets may share a row."""
+    target_ids: Tensor
+    """int64 [N]"""
+    score_seq: Tensor
+    """int64 [N], in 0..M-1"""
+    token_weight: Tensor
+    """float32 [N]"""
+    seq_group: Tensor
+    """int32 [M]"""
+    seq_len: Tensor
+    """int32 [M], scored tokens of the sequence."""
+    label: Tensor
+    """int8 [M]: +1 chosen, -1 rejected, 0 neither."""
+    example_id: tuple[str, ...]
+    denominator: float
+    """What the *whole* optimiser step is divided by (weights or groups), so that accumulation is exact."""
+    real_tokens: int
+    """Tokens of the sequences as if nothing were shared."""
+    reference_logp: Tensor | None = None
+    """float [N]"""
+    behaviour_logp: Tensor | None = None
+    reward: Tensor | None = None
+    advantage: Tensor | None = None
+
+    @property
+    def seg_start(self) -> tuple[int, ...]:
+        return self.segments.start
+
+    @property
+    def seg_len(self) -> tuple[int, ...]:
+        return self.segments.length
+
+    @property
+    def seg_parent(self) -> tuple[int, ...]:
+        return self.segments.parent
+
+    @property
+    def processed_tokens(self) -> int:
+        """T: what the model really computes."""
+        return self.input_ids.numel()
+
+    @property
+    def sequences(self) -> int:
+        """M"""
+        return len(self.example_id)
+
+
+def sum_by_sequence(value_N: Tensor, batch: Batch) -> Tensor:
+    """[N] to [M]: the sum over each sequence's scored tokens."""
+    return torch.zeros(batch.sequences, dtype=value_N.dtype, device=value_N.device).index_add(
+        0, batch.score_seq, value_N
+    )

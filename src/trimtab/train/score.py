@@ -1,0 +1,118 @@
+"""One model pass over a batch: the log-prob of each scored token, prefixes computed once.
+
+Axes: T packed tokens, N scored tokens, D hidden size.
+"""
+
+from collections.abc import Callable
+from typing import Any, NamedTuple
+
+import torch
+from torch import Tensor
+
+from trimtab.records import UserError
+from trimtab.train.attention import NAME
+from trimtab.train.batch import Batch, Group
+from trimtab.train.forest import plant
+from trimtab.train.head import head_logprobs
+from trimtab.train.precision import Precision
+
+_TOLERANCE = {torch.float64: 1e-9, torch.float32: 1e-3, torch.bfloat16: 0.5}
+"""Largest |Δ log-prob| that is still rounding, by compute dtype; a wrong mask is off by whole nats."""
+
+
+class Scores(NamedTuple):
+    """What the model pass returns, float32 or wider."""
+
+    logp: Tensor
+    """[N] log p(target)"""
+    entropy: Tensor | None = None
+    """[N] of the distribution that the target came from, without gradient."""
+
+
+Scorer = Callable[[Batch], Scores]
+
+
+def forest_scorer(model: Any, precision: Precision, *, entropy: bool = False) -> Scorer:
+    """Scores packed forests: one backbone pass, the vocabulary projection on scored rows only.
+
+    ``model`` is any transformers causal LM, or one that PEFT has wrapped. Raises UserError where its head is more
+    than a matrix.
+    """
+    causal = _causal(model)
+    causal.set_attn_implementation(NAME)
+    backbone, head = causal.base_model, causal.get_output_embeddings()
+    if not isinstance(head, torch.nn.Linear) or getattr(head, "bias", None) is not None:
+        raise UserError("the model's output head is not a plain matrix, which prefix sharing needs")
+
+    def score(batch: Batch) -> Scores:
+        with precision.autocast(causal.device.type):
+            hidden_TD = backbone(
+                input_ids=batch.input_ids.unsqueeze(0),
+                position_ids=batch.position_ids.unsqueeze(0),
+                use_cache=False,
+                forest=batch.segments,
+            ).last_hidden_state[0]
+        hidden_ND = hidden_TD.index_select(0, batch.score_row)
+        return Scores(
+            *head_logprobs(hidden_ND, head.weight, batch.target_ids, dtype=precision.compute, entropy=entropy)
+        )
+
+    return score
+
+
+def plain_scorer(model: Any, precision: Precision) -> Scorer:
+    """The slow twin, and the way for models that cannot share a prefix: transformers' own forward, row by row.
+
+    Takes batches packed with ``share=False``.
+    """
+    causal = _causal(model)
+
+    def score(batch: Batch) -> Scores:
+        assert all(parent < 0 for parent in batch.seg_parent), "this scorer takes one segment a sequence"
+        parts = []
+        with precision.autocast(causal.device.type):
+            for start, length in zip(batch.seg_start, batch.seg_len, strict=True):
+                ids = batch.input_ids[start : start + length].unsqueeze(0)
+                parts.append(model(input_ids=ids, use_cache=False).logits[0])
+        rows_NV = torch.cat(parts).index_select(0, batch.score_row)
+        wide_NV = rows_NV if rows_NV.dtype == torch.float64 else rows_NV.float()
+        return Scores(wide_NV.log_softmax(dim=1).gather(1, batch.target_ids.unsqueeze(1)).squeeze(1))
+
+    return score
+
+
+class Chosen(NamedTuple):
+    score: Scorer
+    share: bool
+    """Whether batches may share prefixes."""
+    reason: str
+    """Why not, empty where they may."""
+
+
+def choose_scorer(model: Any, precision: Precision, groups: list[Group]) -> Chosen:
+    """The forest scorer where it agrees with transformers' own forward on ``groups``, else the plain one.
+
+    Covers every architecture that the forest cannot serve (recurrent layers, sliding windows, soft caps, scaled
+    logits), without a list of them. ``groups`` should be few and share a prefix.
+    """
+    causal = _causal(model)
+    own = causal.config._attn_implementation
+    plain = plain_scorer(model, precision)
+    with torch.no_grad():
+        expected = plain(plant(groups, 1.0, share=False)).logp
+        try:
+            forest = forest_scorer(model, precision)
+            got = forest(plant(groups, 1.0, min_saving=1)).logp
+            worst = float((got - expected).abs().max())
+            reason = "" if worst <= _TOLERANCE[precision.compute] else f"log-probs differ by {worst:.2g}"
+        except (UserError, TypeError, ValueError, KeyError, RuntimeError) as error:
+            reason = str(error)
+    if not reason:
+        return Chosen(forest, True, "")
+    causal.set_attn_implementation(own)
+    return Chosen(plain, False, reason)
+
+
+def _causal(model: Any) -> Any:
+    """The transformers model inside a PEFT wrapper, or the model itself."""
+    return model.get_base_model() if hasattr(model, "get_base_model") else model
