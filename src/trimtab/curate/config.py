@@ -21,7 +21,7 @@ class TextsConfig(_Section):
         description="Refusals of what the policy forbids.",
     )
     missing: tuple[str, ...] = Field(
-       default= default=(
+        default=(
             "I could not find the answer in the documents that I searched.",
             "The documents that I searched do not say.",
         ),
@@ -52,7 +52,7 @@ class SourceConfig(_Section):
     path: str = Field(description="A file or a glob, relative to the workspace.")
     name: str = Field(default="", description="Shown in reports; the file's name where empty.")
     format: str | None = Field(
-       default= default=None, description="One of the known formats; guessed from the first rows where absent."
+        default=None, description="One of the known formats; guessed from the first rows where absent."
     )
     adapter: str | None = Field(default=None, description="grounded_qa, tool_routing, refusal or tool_sft.")
     domain: str | None = Field(default=None, description="The domain label of rows that carry none.")
@@ -71,7 +71,7 @@ class SplitConfig(_Section):
 
 class DedupeConfig(_Section):
     threshold: float = Field(
-       default= default=0.8, gt=0, le=1, description="Estimated Jaccard from which two rows are one; 1 = exact."
+        default=0.8, gt=0, le=1, description="Estimated Jaccard from which two rows are one; 1 = exact."
     )
     numbers_matter: bool = Field(default=True, description="Rows whose numbers or codes differ are never duplicates.")
 
@@ -83,7 +83,7 @@ class QuarantineConfig(_Section):
         default=6, ge=3, description="Texts shorter than the n-gram, down to so many words, are matched whole."
     )
     threshold: float = Field(
-       default= default=0.7, gt=0, le=1, description="Estimated Jaccard from which a row is a copy of a case."
+        default=0.7, gt=0, le=1, description="Estimated Jaccard from which a row is a copy of a case."
     )
 
 
@@ -93,7 +93,7 @@ class MixConfig(_Section):
     by: tuple[str, ...] = Field(default=("action",), min_length=1)
     shares: dict[str, float] = Field(default_factory=dict, description="Stratum to share; they are scaled to sum to 1.")
     total: int | None = Field(
-       default= default=None, ge=1, description="Rows wanted; absent = as many as the scarcest stratum allows."
+        default=None, ge=1, description="Rows wanted; absent = as many as the scarcest stratum allows."
     )
 
     @model_validator(mode="after")
