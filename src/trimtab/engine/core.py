@@ -21,11 +21,16 @@ class Caps:
     score: bool = True
     seed: bool = True
     exact_to_trainer: bool = False
+    context: int = 0
+    """Most tokens of prompt and completion together; 0 where the engine does not know."""
 
 
 @dataclass(frozen=True, slots=True)
 class Sampling:
-    """``temperature`` 0 is greedy. ``stop`` strings are cut by the chat layer, ``stop_ids`` by the engine."""
+    """``temperature`` 0 is greedy. ``stop`` strings are cut by the chat layer, ``stop_ids`` by the engine.
+
+    The same ``seed``, prompt and weights give the same tokens, whatever else the engine is busy with.
+    """
 
     max_tokens: int = 128
     temperature: float = 0.0
@@ -43,11 +48,16 @@ class Request:
 
 @dataclass(frozen=True, slots=True)
 class Chunk:
-    """New tokens of one request; the last chunk carries ``finish``. A stop id itself is included."""
+    """New tokens of one request; the last chunk carries ``finish``. A stop id itself is included.
+
+    ``logprobs`` are the model's own (nats, temperature 1, whole vocabulary), whatever the sampling was.
+    """
 
     token_ids: tuple[int, ...]
     logprobs: tuple[float, ...]
     finish: Finish | None = None
+    error: str = ""
+    """What went wrong, where ``finish`` is ``error``."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,6 +67,7 @@ class Completion:
     finish: Finish
     weights: str
     """Digest of the weights that produced it."""
+    error: str = ""
 
 
 class Handle(Protocol):

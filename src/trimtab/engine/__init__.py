@@ -1,0 +1,63 @@
+"""One protocol over what generates, the engines behind it, and the chat layer in front of it."""
+
+from typing import TYPE_CHECKING, Any
+
+from trimtab.engine.batch import ENGINES, generate, open_engine
+from trimtab.engine.chat import Chat, Reply
+from trimtab.engine.core import (
+    Caps,
+    Chunk,
+    Completion,
+    Engine,
+    Finish,
+    Handle,
+    Request,
+    Sampling,
+    Unsupported,
+)
+from trimtab.engine.served import FLOORS, Difference, record, replay, served_as_trained
+
+if TYPE_CHECKING:
+    from trimtab.engine.divergence import kl_per_token
+    from trimtab.engine.openvino_engine import OpenVinoEngine
+    from trimtab.engine.torch_engine import TorchEngine
+
+__all__ = [
+    "ENGINES",
+    "FLOORS",
+    "Caps",
+    "Chat",
+    "Chunk",
+    "Completion",
+    "Difference",
+    "Engine",
+    "Finish",
+    "Handle",
+    "OpenVinoEngine",
+    "Reply",
+    "Request",
+    "Sampling",
+    "TorchEngine",
+    "Unsupported",
+    "generate",
+    "kl_per_token",
+    "open_engine",
+    "record",
+    "replay",
+    "served_as_trained",
+]
+
+_HEAVY = {
+    "OpenVinoEngine": "trimtab.engine.openvino_engine",
+    "TorchEngine": "trimtab.engine.torch_engine",
+    "kl_per_token": "trimtab.engine.divergence",
+}
+
+
+def __getattr__(name: str) -> Any:
+    """Import what needs torch or openvino only when it is asked for."""
+    from importlib import import_module
+
+    if name not in _HEAVY:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    return getattr(import_module(_HEAVY[name]), name)

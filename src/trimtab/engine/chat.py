@@ -1,0 +1,157 @@
+"""The chat layer that every caller uses: messages in, one assistant turn out, streamed and cancellable."""
+
+import asyncio
+from collections.abc import AsyncIterator, Callable, Sequence
+from dataclasses import dataclass, replace
+
+from trimtab.engine.core import Chunk, Engine, Finish, Request, Sampling
+from trimtab.engine.detokenise import Detokeniser, StopStrings
+from trimtab.model.dialect import Dialect
+from trimtab.records import Message, ToolSchema, UserError
+
+_GREEDY = Sampling()
+
+
+@dataclass(frozen=True, slots=True)
+class Reply:
+    """One assistant turn. ``text`` is as generated, without its end of turn and stop string.
+
+    ``token_ids`` and ``logprobs`` are all that was generated, those two included.
+    """
+
+    message: Message
+    text: str
+    finish: Finish
+    prompt_tokens: int
+    token_ids: tuple[int, ...]
+    logprobs: tuple[float, ...]
+    weights: str
+    malformed: bool = False
+    """The text tries to call a tool in a form that cannot be read."""
+    error: str = ""
+
+
+class Chat:
+    """An engine spoken to in messages, through one dialect. May be used by many tasks at once."""
+
+    def __init__(self, engine: Engine, dialect: Dialect) -> None:
+        self.engine = engine
+        self.dialect = dialect
+
+    def tokens(self, messages: Sequence[Message], tools: Sequence[ToolSchema] = ()) -> int:
+        """How many tokens the prompt has that ``reply`` would send."""
+        return len(self.dialect.encode(messages, tools, reply=True))
+
+    async def reply(
+        self,
+        messages: Sequence[Message],
+        tools: Sequence[ToolSchema] = (),
+        sampling: Sampling = _GREEDY,
+        on_text: Callable[[str], None] | None = None,
+    ) -> Reply:
+        """The assistant's next turn. Cancelling the task frees the engine's slot.
+
+        ``on_text`` gets, as it is generated, the text a reader may see: it adds up to the message's content, save
+        that of a malformed call it shows nothing. An engine's failure is ``finish="error"``. Raises UserError where
+        the conversation cannot be rendered or leaves no room in the model's context.
+        """
+        prompt = tuple(self.dialect.encode(messages, tools, reply=True))
+        self._check_room(len(prompt))
+        stop_ids = tuple(dict.fromkeys((*sampling.stop_ids, *self.dialect.stop_ids)))
+        request = Request(prompt, replace(sampling, stop_ids=stop_ids))
+        turn = _Turn(self.dialect, request.sampling, on_text)
+        async for chunk in _chunks(self.engine, request):
+            if turn.take(chunk):
+                break
+        return turn.reply(len(prompt), self.engine.weights)
+
+    def _check_room(self, length: int) -> None:
+        context = self.engine.caps.context
+        if context and length >= context:
+            raise UserError(
+                f"the conversation has {length} tokens and leaves no room to answer",
+                field="messages",
+                expected=f"fewer than the model's context of {context} tokens",
+                fix="Shorten the conversation, or start a new one",
+            )
+
+
+async def _chunks(engine: Engine, request: Request) -> AsyncIterator[Chunk]:
+    """The chunks of a request, handed over from the engine's thread; leaving early cancels it."""
+    queue: asyncio.Queue[Chunk] = asyncio.Queue()
+    loop = asyncio.get_running_loop()
+    handle = engine.submit(request, lambda chunk: _hand_over(loop, queue, chunk))
+    done = False
+    try:
+        while not done:
+            chunk = await queue.get()
+            done = chunk.finish is not None
+            yield chunk
+    finally:
+        if not done:
+            handle.cancel()
+
+
+def _hand_over(loop: asyncio.AbstractEventLoop, queue: "asyncio.Queue[Chunk]", chunk: Chunk) -> None:
+    if not loop.is_closed():
+        loop.call_soon_threadsafe(queue.put_nowait, chunk)
+
+
+class _Turn:
+    """One turn as it arrives."""
+
+    def __init__(self, dialect: Dialect, sampling: Sampling, on_text: Callable[[str], None] | None) -> None:
+        self._dialect = dialect
+        self._stop_ids = frozenset(sampling.stop_ids)
+        self._on_text = on_text
+        self._detokeniser = Detokeniser(dialect.decode)
+        self._stops = StopStrings(sampling.stop)
+        self._ids: list[int] = []
+        self._logprobs: list[float] = []
+        self._text = ""
+        self._shown = 0
+        self._finish: Finish = "error"
+        self._error = ""
+
+    def take(self, chunk: Chunk) -> bool:
+        """Add a chunk; whether the turn is over (the engine's word, or a stop string's)."""
+        self._ids.extend(chunk.token_ids)
+        self._logprobs.extend(chunk.logprobs)
+        self._text += self._stops.push(self._detokeniser.push(self._spoken(chunk)))
+        if not self._stops.hit and chunk.finish is not None:
+            self._text += self._stops.push(self._detokeniser.flush())
+            self._text += self._stops.flush()
+        over = self._stops.hit or chunk.finish is not None
+        if over:
+            self._finish = "stop" if self._stops.hit else chunk.finish or "error"
+            self._error = chunk.error
+        self._show(final=over)
+        return over
+
+    def reply(self, prompt_tokens: int, weights: str) -> Reply:
+        return Reply(
+            message=self._dialect.parse(self._text),
+            text=self._text,
+            finish=self._finish,
+            prompt_tokens=prompt_tokens,
+            token_ids=tuple(self._ids),
+            logprobs=tuple(self._logprobs),
+            weights=weights,
+            malformed=self._dialect.malformed(self._text),
+            error=self._error,
+        )
+
+    def _spoken(self, chunk: Chunk) -> Sequence[int]:
+        """The chunk's tokens without the stop id that may end them."""
+        ids = chunk.token_ids
+        return ids[:-1] if chunk.finish == "stop" and ids and ids[-1] in self._stop_ids else ids
+
+    def _show(self, *, final: bool) -> None:
+        if self._on_text is None:
+            return
+        text = self._dialect.visible(self._text, final=final)
+        if final and not self._dialect.malformed(self._text):
+            text = self._dialect.parse(self._text).content
+        if len(text) > self._shown:
+            new, self._shown = text[self._shown :], len(text)
+            self._on_text(new)

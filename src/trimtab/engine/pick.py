@@ -1,0 +1,37 @@
+"""The next token from logits: greedy, or drawn after temperature and nucleus (Holtzman et al. 2020, top-p)."""
+
+import torch
+from torch import Tensor
+
+from trimtab.engine.core import Sampling
+
+
+def pick(logits_V: Tensor, sampling: Sampling, generator: torch.Generator) -> tuple[int, float]:
+    """A token and its log-prob under the model itself (temperature 1, whole vocabulary)."""
+    logits_V = logits_V.float()
+    token = int(logits_V.argmax()) if sampling.temperature == 0 else _draw(logits_V, sampling, generator)
+    return token, float(logits_V[token] - logits_V.logsumexp(0))
+
+
+def generator_of(sampling: Sampling) -> torch.Generator:
+    """A request's own random numbers: what else runs beside it does not change them."""
+    generator = torch.Generator()
+    if sampling.seed is None:
+        generator.seed()
+    else:
+        generator.manual_seed(sampling.seed)
+    return generator
+
+
+def _draw(logits_V: Tensor, sampling: Sampling, generator: torch.Generator) -> int:
+    probs_V = (logits_V / sampling.temperature).softmax(0)
+    if sampling.top_p < 1:
+        probs_V = _nucleus(probs_V, sampling.top_p)
+    return int(torch.multinomial(probs_V, 1, generator=generator))
+
+
+def _nucleus(probs_V: Tensor, top_p: float) -> Tensor:
+    """The likeliest tokens that reach ``top_p`` together, the one that crosses it included; the rest 0."""
+    sorted_V, order_V = probs_V.sort(descending=True)
+    outside_V = sorted_V.cumsum(0) - sorted_V >= top_p
+    return probs_V.index_fill(0, order_V[outside_V], 0.0)
