@@ -41,6 +41,7 @@ class FakeReply:
     token_ids: tuple[int, ...] = (1, 2, 3)
     logprobs: tuple[float, ...] = (-0.1, -0.2, -0.3)
     malformed: bool = False
+    error: str = ""
 
 
 def say(text: str, *, finish: str = "stop", tokens: int = 3) -> FakeReply:
@@ -265,6 +266,13 @@ def test_the_second_call_that_cannot_be_run_ends_the_plan(wrong: FakeReply) -> N
     outcome = run(Script([garbled(), wrong, say("never")]), echo())
     assert (outcome.finish, outcome.answer) == ("blocked", UNFINISHED)
     assert outcome.verdicts[-1].guard == "plan"
+
+
+def test_beside_a_garbled_call_no_other_is_run() -> None:
+    half = FakeReply(Message("assistant", "{oops", (ToolCall("echo", {"x": "1"}),)), "{oops <call>", malformed=True)
+    outcome = run(Script([half, say("sorry")]), echo())
+    assert outcome.calls == ()
+    assert json.loads(outcome.turns[1].content)["error"]["code"] == "malformed_call"
 
 
 def test_a_call_cut_off_by_the_limit_is_not_an_answer() -> None:

@@ -173,16 +173,15 @@ class _Plan:
     def read(self, reply: Reply, tokens_left: int) -> PlanFinish | None:
         """Take the reply into account; None where its calls are still to be answered."""
         if reply.finish not in ("stop", "length"):
-            raise RuntimeError(f"the engine ended a reply with {reply.finish!r}")
+            raise RuntimeError(f"the engine ended a reply with {reply.finish!r}: {reply.error}")
         self.prompt_tokens += reply.prompt_tokens
         self.token_ids.extend(reply.token_ids)
         self.logprobs.extend(reply.logprobs)
-        broken = _broken(reply)
         cut: PlanFinish = "tokens" if len(reply.token_ids) >= tokens_left else "length"
-        if broken and reply.finish == "length":
+        if reply.malformed and reply.finish == "length":
             return cut
-        self.turns.append(self.numbered(reply.message))
-        if broken or self.turns[-1].tool_calls:
+        self.turns.append(Message("assistant", reply.text) if reply.malformed else self.numbered(reply.message))
+        if reply.malformed or self.turns[-1].tool_calls:
             return None
         return cut if reply.finish == "length" else "stop"
 
@@ -288,8 +287,3 @@ _FORM = 'write one JSON object with "name" and "arguments"'
 
 def _is_answer(turn: Message) -> bool:
     return turn.role == "assistant" and not turn.tool_calls
-
-
-def _broken(reply: Reply) -> bool:
-    """Whether the reply tried to call a tool and the dialect could not read it."""
-    return bool(getattr(reply, "malformed", False)) and not reply.message.tool_calls

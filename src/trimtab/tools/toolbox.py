@@ -2,7 +2,7 @@
 
 import json
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 from typing import Any
 
@@ -33,6 +33,10 @@ def _unheard(verdict: Verdict) -> None:
     return None
 
 
+def _unknown(name: str, arguments: Mapping[str, Any]) -> str:
+    return error_result("unknown_tool", f"there is no tool {name!r}")
+
+
 @dataclass(frozen=True, slots=True)
 class ToolContext:
     """What a tool may know: the conversation so far, whose it is, the time, and where a guard leaves its verdict.
@@ -45,6 +49,8 @@ class ToolContext:
     now: float = 0.0
     idempotency: str = ""
     report: Callable[[Verdict], None] = _unheard
+    consult: Callable[[str, Mapping[str, Any]], str] = _unknown
+    """Runs another tool of the toolbox, by name, for a guard that wants the facts first-hand."""
 
 
 Run = Callable[[Mapping[str, Any], ToolContext], str]
@@ -127,7 +133,18 @@ class Toolbox:
 
     def run(self, call: ToolCall, context: ToolContext) -> Message:
         """The result as a ``tool`` message. What the model did wrong, or a tool that broke, is an error result."""
-        return result_message(call, self._result(call, context))
+        return result_message(call, self._result(call, replace(context, consult=self._consult(context))))
+
+    def _consult(self, context: ToolContext) -> Callable[[str, Mapping[str, Any]], str]:
+        """Only tools that change nothing can be consulted."""
+
+        def consult(name: str, arguments: Mapping[str, Any]) -> str:
+            tool = self._tools.get(name)
+            if tool is None or tool.irreversible:
+                return error_result("unknown_tool", f"{name!r} cannot be consulted")
+            return self._result(ToolCall(name, arguments), context)
+
+        return consult
 
     def _result(self, call: ToolCall, context: ToolContext) -> str:
         tool = self._tools.get(call.name)
