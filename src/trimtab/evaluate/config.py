@@ -1,0 +1,20 @@
+"""The ``evaluate`` section of ``trimtab.yaml``."""
+
+from pydantic import BaseModel, ConfigDict, Field
+
+
+class EvaluateConfig(BaseModel):
+    """How cases are answered and how sure the intervals are."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    concurrency: int = Field(default=8, ge=1, description="cases answered at once")
+    limit: int | None = Field(default=None, ge=1, description="at most so many cases of a suite, spread over its kinds")
+    level: float = Field(default=0.95, gt=0, lt=1, description="confidence level of every interval")
+    bins: int = Field(default=15, ge=1, description="bins of equal count for the calibration error")
+    bootstrap_draws: int = Field(default=1000, ge=1)
+    seed: int = Field(default=0, ge=0)
+    keep_answers: bool = Field(default=True, description="keep each answer beside its scores in the scorecard")
+
+
+DEFAULTS = EvaluateConfig()

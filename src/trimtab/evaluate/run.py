@@ -1,0 +1,46 @@
+"""One evaluation: answer the suite's cases, measure the drift, score."""
+
+from collections.abc import Callable, Mapping
+
+from trimtab.evaluate.action import MARKERS_ONLY, Wording
+from trimtab.evaluate.card import score_suite
+from trimtab.evaluate.config import DEFAULTS, EvaluateConfig
+from trimtab.evaluate.suite import Suite
+from trimtab.evaluate.transcribe import transcribe
+from trimtab.evaluate.transcript import Transcript
+from trimtab.records import Progress, Scorecard
+from trimtab.store import Store
+from trimtab.tools import Assistant
+
+Drift = Callable[[Mapping[str, Transcript]], Mapping[str, float]]
+
+
+async def evaluate(
+    assistant: Assistant,
+    suite: Suite,
+    config: EvaluateConfig = DEFAULTS,
+    *,
+    release: str,
+    vocab_size: int,
+    now: float,
+    store: Store | None = None,
+    wording: Wording = MARKERS_ONLY,
+    drift: Drift | None = None,
+    progress: Progress | None = None,
+) -> Scorecard:
+    """The scorecard of ``release`` (its behaviour digest, under which transcripts are kept in ``store``).
+
+    ``drift``: transcripts -> case id -> KL to the base model (``kl_to_base`` with its folders filled in).
+    """
+    transcripts = await transcribe(
+        assistant, suite.cases, config.concurrency, progress, now=now, store=store, behaviour=release
+    )
+    return score_suite(
+        suite,
+        transcripts,
+        release=release,
+        vocab_size=vocab_size,
+        config=config,
+        wording=wording,
+        kl_to_base=drift(transcripts) if drift is not None else None,
+    )

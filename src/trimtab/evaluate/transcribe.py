@@ -1,0 +1,78 @@
+"""Answer every case through the bounded plan, a few at a time; what is known is not asked again."""
+
+import asyncio
+import logging
+from collections.abc import Sequence
+from dataclasses import replace
+
+from trimtab.evaluate.transcript import Transcript, transcript_from_json
+from trimtab.records import Case, Progress, Silent, ToolSchema
+from trimtab.store import Store
+from trimtab.tools import Assistant, run_plan
+
+KIND = "transcript"
+_log = logging.getLogger(__name__)
+
+
+async def transcribe(
+    assistant: Assistant,
+    cases: Sequence[Case],
+    concurrency: int = 8,
+    progress: Progress | None = None,
+    *,
+    now: float,
+    store: Store | None = None,
+    behaviour: str = "",
+) -> dict[str, Transcript]:
+    """Case id -> transcript, in the order of ``cases``.
+
+    With ``store`` and ``behaviour`` (the digest of what shapes the assistant and of how it decodes) each transcript is
+    kept as soon as it is there, so that a killed evaluation goes on where it was. ``now`` is the time that tools see.
+    One failing case is an outcome, not a crash.
+    """
+    progress = progress or Silent()
+    progress.start("evaluate", len(cases))
+    gate = asyncio.Semaphore(concurrency)
+
+    async def one(case: Case) -> Transcript:
+        key = f"{behaviour}:{case.id}"
+        if store is not None and behaviour and (row := store.get(KIND, key)) is not None:
+            transcript = transcript_from_json(row)
+        else:
+            async with gate:
+                transcript = await _answer(assistant, case, now)
+            if store is not None and behaviour and transcript.lasting:
+                store.put(KIND, key, transcript.to_json())
+        progress.advance()
+        return transcript
+
+    done = await asyncio.gather(*(one(case) for case in cases))
+    return {case.id: transcript for case, transcript in zip(cases, done, strict=True)}
+
+
+async def _answer(assistant: Assistant, case: Case, now: float) -> Transcript:
+    offered, client_tools = _offer(assistant, case.tools)
+    try:
+        return Transcript(
+            await run_plan(
+                offered,
+                case.messages,
+                user=case.id,
+                now=now,
+                tools=client_tools,
+                idempotency=f"evaluate:{case.id}",
+            )
+        )
+    except Exception as error:  # the named boundary: one failing case is a recorded outcome
+        _log.warning("case %s failed: %s", case.id[:12], error)
+        return Transcript(None, f"{type(error).__name__}: {error}")
+
+
+def _offer(assistant: Assistant, tools: Sequence[ToolSchema]) -> tuple[Assistant, Sequence[ToolSchema] | None]:
+    """A case's own tools: the toolbox narrowed to them where it has them all, else the client's."""
+    if not tools:
+        return assistant, None
+    names = [str(tool["function"]["name"]) for tool in tools]
+    if all(name in assistant.toolbox for name in names):
+        return replace(assistant, toolbox=assistant.toolbox.only(names)), None
+    return assistant, tools

@@ -1,0 +1,75 @@
+"""A transcript: what a release did with one case, and how it is kept."""
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from trimtab.records import Message, Verdict, messages_from_json
+from trimtab.tools import Outcome
+
+_CUT = frozenset({"length", "tokens", "seconds"})
+_PLAIN = ("answer", "raw_answer", "finish", "prompt_tokens", "completion_tokens", "first_token")
+
+
+@dataclass(frozen=True, slots=True)
+class Transcript:
+    """The outcome, or the error that took its place."""
+
+    outcome: Outcome | None
+    error: str = ""
+
+    @property
+    def scored(self) -> bool:
+        """Whether quality can be judged: neither an error nor cut off by a bound on length or time."""
+        return self.outcome is not None and self.outcome.finish not in _CUT
+
+    @property
+    def lasting(self) -> bool:
+        """Whether asking again would give the same: not so after an error or where the clock cut it."""
+        return self.outcome is not None and self.outcome.finish != "seconds"
+
+    def to_json(self) -> dict[str, Any]:
+        if self.outcome is None:
+            return {"error": self.error}
+        return {
+            **{name: getattr(self.outcome, name) for name in _PLAIN},
+            "token_ids": list(self.outcome.token_ids),
+            "logprobs": list(self.outcome.logprobs),
+            "turns": [turn.to_json() for turn in self.outcome.turns],
+            "verdicts": [verdict.to_json() for verdict in self.outcome.verdicts],
+        }
+
+
+def transcript_from_json(row: Mapping[str, Any]) -> Transcript:
+    """The inverse of ``Transcript.to_json``."""
+    if "error" in row:
+        return Transcript(None, row["error"])
+    return Transcript(
+        Outcome(
+            **{name: row[name] for name in _PLAIN},
+            token_ids=tuple(row["token_ids"]),
+            logprobs=tuple(row["logprobs"]),
+            turns=messages_from_json(row["turns"]) if row["turns"] else (),
+            verdicts=tuple(Verdict(**verdict) for verdict in row["verdicts"]),
+        )
+    )
+
+
+def tool_results(messages: tuple[Message, ...]) -> list[str]:
+    """The texts that tools returned."""
+    return [message.content for message in messages if message.role == "tool"]
+
+
+def passages(messages: tuple[Message, ...]) -> dict[str, str]:
+    """Passage id -> title and text, from tool results that are JSON lists of ``{id, title, text}``."""
+    found: dict[str, str] = {}
+    for result in tool_results(messages):
+        try:
+            rows = json.loads(result)
+        except ValueError:
+            continue
+        for row in rows if isinstance(rows, list) else ():
+            if isinstance(row, Mapping) and isinstance(row.get("id"), str) and isinstance(row.get("text"), str):
+                found[row["id"]] = f"{row.get('title') or ''}\n{row['text']}"
+    return found
