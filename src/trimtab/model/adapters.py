@@ -1,5 +1,6 @@
 """LoRA adapters on and off a model, by PEFT."""
 
+import warnings
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
@@ -24,8 +25,9 @@ def lora(
         raise UserError("LoRA needs a rank of at least 1 and an alpha above 0", field="lora")
     modules = targets if isinstance(targets, str) else list(targets)
     config = LoraConfig(r=rank, lora_alpha=alpha, target_modules=modules, lora_dropout=0.0, task_type="CAUSAL_LM")
-    with torch.random.fork_rng(devices=[]):
+    with torch.random.fork_rng(devices=[]), warnings.catch_warnings():
         torch.manual_seed(seed)
+        warnings.simplefilter("ignore", FutureWarning)  # PEFT asks transformers for an attribute's old name
         try:
             return get_peft_model(model, config)
         except ValueError as error:

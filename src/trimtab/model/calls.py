@@ -33,16 +33,12 @@ def split_calls(text: str) -> tuple[str, tuple[ToolCall, ...], bool]:
     rest: list[str] = []
     end = 0
     for match in _CALL.finditer(text):
-        rest.append(text[end : match.start()])
-        end = match.end()
-        call = _call(match.group(1))
-        if call is None:
-            rest.append(match.group(0))
-        else:
+        if (call := _call(match.group(1))) is not None:
             calls.append(call)
-    rest.append(text[end:])
-    kept = [part.strip() for part in rest if part.strip()]
-    content = "\n".join(kept)
+            rest.append(text[end : match.start()].strip())
+            end = match.end()
+    rest.append(text[end:].strip())
+    content = "\n".join(part for part in rest if part)
     return unescape(content), tuple(calls), OPEN in content or CLOSE in content
 
 

@@ -1,6 +1,7 @@
 """The dialect: messages to the exact tokens a model is trained and served with, and its text back to a message."""
 
 import json
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
@@ -13,6 +14,7 @@ from trimtab.model.tokens import Pieces
 from trimtab.records import Message, ToolSchema, UserError, digest
 
 _START, _END = "<|im_start|>", "<|im_end|>"
+_TURN = re.compile(r"<\|im_start\|>assistant\n(.*?<\|im_end\|>)", re.DOTALL)
 _OURS = "{#- Trimtab ChatML"
 _MARKERS_LINE = '{%- set markers = ["<|", "<tool_call>", "</tool_call>"] -%}'
 
@@ -40,7 +42,7 @@ class Dialect:
         self.tools = tools
         self._tokenizer = tokenizer
         self._pieces = Pieces(tokenizer)
-        self._markers = _markers(self._pieces.added)
+        self._markers = _markers(tokenizer)
 
     @classmethod
     def of(cls, source: "Path | str | Tokenizer") -> "Dialect":
@@ -179,12 +181,14 @@ class Dialect:
         row = message.to_json()
         if self.own:
             return row
-        if hold([call.to_json() for call in message.tool_calls], self._markers):
-            raise UserError("a tool call's arguments spell one of the model's special tokens", field="tool_calls")
+        if hold({key: value for key, value in row.items() if key != "content"}, self._markers):
+            raise UserError("a tool call spells one of the model's special tokens", field="tool_calls")
         return row | {"content": escape(message.content.strip(), self._markers)}
 
     def _spans(self, text: str, messages: Sequence[Message], tools: Sequence[ToolSchema]) -> list[tuple[int, int]]:
         """Each assistant turn's characters, from after the generation prompt to its end of turn."""
+        if self.own:  # content cannot spell a turn's start or end, so the text itself says where the turns are
+            return [match.span(1) for match in _TURN.finditer(text)]
         spans = []
         for i, message in enumerate(messages):
             if message.role != "assistant":
@@ -205,15 +209,19 @@ def our_template(tokenizer: Tokenizer) -> str:
     """Our ChatML template, its markers covering every added token of ``tokenizer``."""
     source = files("trimtab.model").joinpath("chatml.jinja").read_text(encoding="utf-8")
     assert _MARKERS_LINE in source
-    added = {str(token.content): number for number, token in tokenizer.added_tokens_decoder.items()}
-    listed = json.dumps(list(_markers(added)), ensure_ascii=False)
+    listed = json.dumps(list(_markers(tokenizer)), ensure_ascii=False)
     return source.replace(_MARKERS_LINE, "{%- set markers = " + listed + " -%}")
 
 
-def _markers(added: dict[str, int]) -> tuple[str, ...]:
-    """What content may not spell: ``<|`` stands for every ``<|...|>``; other added tokens are listed."""
-    others = sorted(token for token in added if not token.startswith("<|"))
-    odd = [token for token in others if token[0] != "<" or "<" in token[1:] or token.startswith("<\\")]
+def _markers(tokenizer: Tokenizer) -> tuple[str, ...]:
+    """What content may not spell: ``<|`` stands for every ``<|...|>``; other added tokens are listed.
+
+    Added tokens that are not special and open with no ``<`` (runs of spaces, say) are plain text.
+    """
+    added = tokenizer.added_tokens_decoder.values()
+    others = sorted({str(token.content) for token in added if token.special or str(token.content).startswith("<")})
+    others = [token for token in others if not token.startswith("<|")]
+    odd = [token for token in others if not token.startswith("<") or "<" in token[1:] or token.startswith("<\\")]
     if odd:
         raise UserError(f"the tokenizer's special token {odd[0]!r} cannot be kept out of content", expected="<...>")
     return tuple(dict.fromkeys(["<|", OPEN, CLOSE, *others]))

@@ -30,6 +30,7 @@ class Tokenizer(Protocol):
 
     chat_template: Any
     eos_token_id: int | None
+    pad_token_id: int | None
     name_or_path: str
 
     @property
@@ -138,6 +139,8 @@ def replacing(target: Path) -> Iterator[Path]:
         fresh.chmod(0o755)
         yield fresh
         for file in fresh.rglob("*"):
+            if file.is_file() and file.stat().st_nlink == 1:  # never the mode of somebody else's hard-linked file
+                file.chmod(0o644)
             _sync(file)
         _swap(fresh, target)
         _sync(target.parent)

