@@ -1,0 +1,129 @@
+"""The loop: exact accumulation, a golden run, and a checkpoint that goes on bit for bit."""
+
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+
+from tests.train.conftest import random_groups
+from trimtab.model import load
+from trimtab.records import Silent, UserError
+from trimtab.train.batch import Batch
+from trimtab.train.checkpoint import Checkpoints, Position
+from trimtab.train.config import TrainConfig
+from trimtab.train.forest import pack
+from trimtab.train.loop import adamw, optimiser_step, train
+from trimtab.train.objectives import sft
+from trimtab.train.precision import precision
+from trimtab.train.schedule import step_rows
+from trimtab.train.score import forest_scorer
+
+GOLDEN = ()
+
+
+class Killed(Exception):
+    pass
+
+
+class KillAt(Silent):
+    """A Progress that stops the run after so many optimiser steps."""
+
+    def __init__(self, steps: int) -> None:
+        self.left = steps
+
+    def advance(self, amount: int = 1, note: str = "") -> None:
+        self.left -= amount
+        if note and self.left <= 0:
+            raise Killed
+
+
+def run(model: Any, work: Path, config: TrainConfig, progress: Silent | None = None) -> list[dict[str, float]]:
+    groups = random_groups(0, groups=12)
+    plan = step_rows(len(groups), config)
+
+    def batches(step: int) -> list[Batch]:
+        rows = [groups[row] for row in plan[step]]
+        return pack(rows, config.token_budget, sum(s.weight for (s,) in rows))
+
+    score = forest_scorer(model, precision(config.precision))
+    checkpoints = Checkpoints(work / "checkpoint", "run")
+    log = work / "metrics.jsonl"
+    return train(model, batches, len(plan), score, sft, config, checkpoints, log, progress or Silent())
+
+
+CONFIG = TrainConfig(
+    epochs=2, rows_per_step=4, learning_rate=1e-3, precision="float32", checkpoint_every=2, weight_decay=0.01
+)
+
+
+@pytest.mark.parametrize("killed_at", [1, 3, 5])
+def test_a_killed_run_goes_on_bit_for_bit(folder: Path, tmp_path: Path, killed_at: int) -> None:
+    whole = load(folder)
+    losses = [line["loss"] for line in run(whole, tmp_path / "whole", CONFIG)]
+    with pytest.raises(Killed):
+        run(load(folder), tmp_path / "cut", CONFIG, KillAt(killed_at))
+    resumed = load(folder)
+    log = run(resumed, tmp_path / "cut", CONFIG)
+    assert [line["loss"] for line in log] == losses
+    for (name, a), b in zip(whole.named_parameters(), resumed.parameters(), strict=True):
+        assert torch.equal(a, b), name
+    written = (tmp_path / "cut" / "metrics.jsonl").read_text().splitlines()
+    assert [json.loads(line)["step"] for line in written] == list(range(6))
+
+
+def test_a_checkpoint_of_another_run_is_not_read(model: Any, tmp_path: Path) -> None:
+    optimizer = adamw(model, CONFIG)
+    Checkpoints(tmp_path, "one").save(Position(step=4), model, optimizer)
+    assert Checkpoints(tmp_path, "one").load(model, optimizer).step == 4
+    assert Checkpoints(tmp_path, "two").load(model, optimizer).step == 0
+
+
+def test_the_old_checkpoint_goes_once_the_new_one_stands(model: Any, tmp_path: Path) -> None:
+    checkpoints, optimizer = Checkpoints(tmp_path, "run"), adamw(model, CONFIG)
+    (tmp_path / ".half-written").mkdir()
+    for step in (2, 4):
+        checkpoints.save(Position(step=step), model, optimizer)
+    assert [path.name for path in tmp_path.iterdir()] == ["step-00000004"]
+
+
+def test_a_checkpoint_without_the_optimiser_state_is_seen_to_differ(folder: Path, tmp_path: Path) -> None:
+    """The bit-for-bit test can fail: dropping the moments changes the run."""
+    whole = [line["loss"] for line in run(load(folder), tmp_path / "whole", CONFIG)]
+    with pytest.raises(Killed):
+        run(load(folder), tmp_path / "cut", CONFIG, KillAt(3))
+    from safetensors.torch import load_file, save_file
+
+    file = next((tmp_path / "cut" / "checkpoint").glob("*/state.safetensors"))
+    save_file({k: v for k, v in load_file(file).items() if k.startswith("parameter/")}, file)
+    assert [line["loss"] for line in run(load(folder), tmp_path / "cut", CONFIG)] != whole
+
+
+def test_micro_batches_move_the_parameters_like_the_big_batch(folder: Path) -> None:
+    moved = []
+    for budget in (10_000, 60):
+        model: Any = load(folder, dtype="float64")
+        groups = random_groups(0, groups=6)
+        batches = pack(groups, budget, sum(s.weight for (s,) in groups))
+        score = forest_scorer(model, precision("float64"))
+        line = optimiser_step(model, adamw(model, CONFIG), batches, score, sft, 1e-3, 1.0)
+        moved.append((len(batches), line, [p.detach() for p in model.parameters()]))
+    (one, big, whole), (many, small, summed) = moved
+    assert one == 1 < many
+    assert big["loss"] == pytest.approx(small["loss"], rel=1e-12)
+    assert big["grad_norm"] == pytest.approx(small["grad_norm"], rel=1e-8)
+    assert all(torch.allclose(a, b, atol=1e-8) for a, b in zip(whole, summed, strict=True))
+
+
+def test_the_golden_run(folder: Path, tmp_path: Path) -> None:
+    config = CONFIG.model_copy(update={"precision": "float64"})
+    losses = [line["loss"] for line in run(load(folder, dtype="float64"), tmp_path, config)]
+    assert losses == pytest.approx(GOLDEN, abs=1e-9)
+
+
+def test_a_loss_that_is_no_number_stops_the_run(model: Any, tmp_path: Path) -> None:
+    with torch.no_grad():
+        model.lm_head.weight[0, 0] = float("nan")
+    with pytest.raises(UserError, match="no longer a number at step 0"):
+        run(model, tmp_path, CONFIG)

@@ -1,0 +1,113 @@
+"""Scoring a forest equals transformers' own forward on each row alone, and proves that sharing is on."""
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+
+from tests.train.conftest import random_groups, sequence
+from trimtab.model import load, lora
+from trimtab.train.forest import plant
+from trimtab.train.objectives import sft
+from trimtab.train.precision import precision
+from trimtab.train.score import choose_scorer, forest_scorer, plain_scorer
+
+FLOAT32, FLOAT64 = precision("float32"), precision("float64")
+
+
+def gradients(model: Any) -> dict[str, torch.Tensor]:
+    found = {name: p.grad for name, p in model.named_parameters() if p.grad is not None}
+    model.zero_grad()
+    return found
+
+
+@pytest.mark.parametrize("pair", [False, True])
+def test_shared_log_probs_and_gradients_equal_transformers_row_by_row(model: Any, pair: bool) -> None:
+    groups = random_groups(0, pair=pair)
+    plain_batch = plant(groups, 7.0, share=False)
+    plain = plain_scorer(model, FLOAT32)(plain_batch)
+    sft(plain, plain_batch)[0].backward()
+    expected = gradients(model)
+    batch = plant(groups, 7.0)
+    shared = forest_scorer(model, FLOAT32)(batch)
+    sft(shared, batch)[0].backward()
+    assert batch.processed_tokens < plain_batch.processed_tokens / 2
+    assert torch.allclose(shared.logp, plain.logp, atol=1e-4)
+    got = gradients(model)
+    assert got.keys() == expected.keys()
+    for name, grad in got.items():
+        assert float((grad - expected[name]).abs().max()) <= 1e-4 * max(1.0, float(expected[name].abs().max())), name
+
+
+def test_in_float64_they_are_equal_to_twelve_digits(model64: Any) -> None:
+    groups = random_groups(1)
+    plain = plain_scorer(model64, FLOAT64)(plant(groups, 1.0, share=False))
+    shared = forest_scorer(model64, FLOAT64)(plant(groups, 1.0, min_saving=1))
+    assert torch.allclose(shared.logp, plain.logp, atol=1e-12)
+
+
+def test_a_row_does_not_see_the_other_rows(model64: Any) -> None:
+    first, *others = random_groups(2)
+    score = forest_scorer(model64, FLOAT64)
+    alone = score(plant([first], 1.0)).logp
+    together = score(plant([first, *others], 1.0)).logp[: len(alone)]
+    assert torch.allclose(alone, together, atol=1e-12)
+
+
+def test_the_padding_token_is_a_token_like_any_other(folder: Path) -> None:
+    """``padding_idx`` is often the end of turn: it must be scored, be attended to, and get transformers' gradient."""
+    model: Any = load(folder, dtype="float64")
+    model.model.embed_tokens.padding_idx = 2
+    rows = [(sequence([5, 6, 2, 7, 8, 2], 3),), (sequence([5, 6, 9, 7, 8, 2], 3),)]
+    batch = plant(rows, 1.0)
+    scores = forest_scorer(model, FLOAT64)(batch)
+    assert batch.target_ids.tolist().count(2) == 2
+    assert abs(float(scores.logp.detach()[0] - scores.logp.detach()[3])) > 1e-6
+    sft(scores, batch)[0].backward()
+    shared = gradients(model)
+    model.set_attn_implementation("sdpa")
+    plain_batch = plant(rows, 1.0, share=False)
+    sft(plain_scorer(model, FLOAT64)(plain_batch), plain_batch)[0].backward()
+    expected = gradients(model)["model.embed_tokens.weight"]
+    assert torch.allclose(shared["model.embed_tokens.weight"], expected, atol=1e-10)
+
+
+def test_bfloat16_autocast_stays_within_its_noise(model: Any) -> None:
+    batch = plant(random_groups(3), 1.0)
+    exact = forest_scorer(model, FLOAT32)(batch).logp
+    rough = forest_scorer(model, precision("bfloat16"))(batch).logp
+    assert rough.dtype == torch.float32
+    assert 0 < float((exact - rough).abs().mean()) < 0.2
+
+
+@pytest.mark.filterwarnings("ignore:.*is_gradient_checkpointing:FutureWarning")
+def test_a_wrapped_model_with_fresh_adapters_scores_the_same_bits(model: Any) -> None:
+    batch = plant(random_groups(4), 1.0)
+    bare = forest_scorer(model, FLOAT32)(batch).logp
+    wrapped = forest_scorer(lora(model, 4, 8.0), FLOAT32)(batch).logp
+    assert torch.equal(bare, wrapped)
+
+
+def test_the_forest_is_chosen_where_it_agrees(model: Any) -> None:
+    chosen = choose_scorer(model, FLOAT32, random_groups(5, groups=2))
+    assert (chosen.share, chosen.reason) == (True, "")
+
+
+def test_a_model_that_it_cannot_serve_falls_back_and_says_why(model: Any) -> None:
+    head = model.lm_head.forward
+    model.lm_head.forward = lambda hidden: head(hidden) * 3
+    chosen = choose_scorer(model, FLOAT32, random_groups(5, groups=2))
+    assert not chosen.share
+    assert "log-probs differ" in chosen.reason
+    assert model.config._attn_implementation == "sdpa"
+    chosen.score(plant(random_groups(5), 1.0, share=False))
+
+
+def test_a_sliding_window_falls_back_and_says_why(model: Any) -> None:
+    for layer in model.model.layers:
+        own = layer.self_attn.forward
+        layer.self_attn.forward = lambda *args, own=own, **kwargs: own(*args, **kwargs, sliding_window=4)
+    chosen = choose_scorer(model, FLOAT32, random_groups(5, groups=2))
+    assert not chosen.share
+    assert "sliding_window" in chosen.reason
