@@ -37,7 +37,7 @@ class Hit:
 class Ledger(Protocol):
     """Where looks at sealed cases are written down."""
 
-    def look(self, shard: str, case: str, who: str, purpose: str, time: float) -> Any: ...
+    def look(self, shard: str, suite: str, who: str, purpose: str, time: float) -> Any: ...
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,8 +86,8 @@ class Quarantine:
 
     @property
     def digest(self) -> str:
-        """Over the files' names and bytes: it moves when a sealed case does."""
-        return digest(self._shards)
+        """Over the sealed cases' ids: it moves when one does."""
+        return digest(sorted(sealed.case for sealed in self._sealed))
 
     def record_look(self, ledger: Ledger, *, who: str, purpose: str, time: float) -> None:
         """One ledger entry a sealed file: that it was read, by whom and what for."""

@@ -1,0 +1,36 @@
+"""Releases: gate, registry, rollback, card, changelog, export and what may be thrown away."""
+
+from trimtab.release.card import Card, CardFacts, Source, model_card, scorecard_of
+from trimtab.release.changelog import changelog, moves
+from trimtab.release.export import export_gguf, export_hf
+from trimtab.release.gate import CODE_VERSION, GateConfig, HardFacts, Limit, gate
+from trimtab.release.gc import collect
+from trimtab.release.paired import Delta, delta
+from trimtab.release.registry import get, history, nominate, promote, register, releases, rollback
+
+__all__ = [
+    "CODE_VERSION",
+    "Card",
+    "CardFacts",
+    "Delta",
+    "GateConfig",
+    "HardFacts",
+    "Limit",
+    "Source",
+    "changelog",
+    "collect",
+    "delta",
+    "export_gguf",
+    "export_hf",
+    "gate",
+    "get",
+    "history",
+    "model_card",
+    "moves",
+    "nominate",
+    "promote",
+    "register",
+    "releases",
+    "rollback",
+    "scorecard_of",
+]
