@@ -1,0 +1,24 @@
+"""The gateway: OpenAI's API, the sticky canary split, arms swapped at run time, a trace for every request."""
+
+from trimtab.serve.arms import Served
+from trimtab.serve.config import ServeConfig
+from trimtab.serve.errors import ApiError
+from trimtab.serve.exchange import Free, Meter
+from trimtab.serve.gateway import Gateway, Task, create_app
+from trimtab.serve.server import bind, run_server, url_of
+from trimtab.serve.split import arm_of
+
+__all__ = [
+    "ApiError",
+    "Free",
+    "Gateway",
+    "Meter",
+    "ServeConfig",
+    "Served",
+    "Task",
+    "arm_of",
+    "bind",
+    "create_app",
+    "run_server",
+    "url_of",
+]

@@ -1,0 +1,166 @@
+"""One chat request from its lease to its trace: whatever happens, there is one trace, and the lease ends."""
+
+import asyncio
+import logging
+import time
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field, replace
+from typing import Protocol
+
+from trimtab.records import Message, Timing, Trace, UserError
+from trimtab.serve.arms import Lease
+from trimtab.serve.body import ChatRequest, fingerprint
+from trimtab.serve.errors import ApiError, bad_request
+from trimtab.tools import Outcome, run_plan
+
+_log = logging.getLogger("trimtab.serve")
+
+
+class Meter(Protocol):
+    """What computing costs; ``stop`` returns dollars."""
+
+    def start(self) -> float: ...
+
+    def stop(self, mark: float) -> float: ...
+
+
+class Free:
+    """A meter that charges nothing."""
+
+    def start(self) -> float:
+        return 0.0
+
+    def stop(self, mark: float) -> float:
+        return 0.0
+
+
+@dataclass
+class Exchange:
+    """A request under way. ``arrived``: by ``time.perf_counter``; ``now``: seconds since the epoch."""
+
+    id: str
+    tenant: str
+    who: str
+    """The user, else the session, else nothing: whose request it is."""
+    request: ChatRequest
+    lease: Lease
+    model: str
+    now: float
+    arrived: float
+    timeout: float
+    idempotency: str
+    on_end: Callable[[Trace], None]
+    meter: Meter
+    _heard: list[str] = field(default_factory=list)
+    _ended: bool = False
+
+    def headers(self, overhead: float) -> dict[str, str]:
+        return {
+            "x-request-id": self.id,
+            "x-trimtab-release": self.lease.served.release,
+            "x-trimtab-arm": self.lease.arm,
+            "x-trimtab-overhead-ms": f"{1000 * overhead:.2f}",
+        }
+
+    def overhead(self) -> float:
+        """Seconds since the request arrived; before the plan starts, all of them are the gateway's own."""
+        return time.perf_counter() - self.arrived
+
+    async def run(self, on_text: Callable[[str], None] | None = None) -> Outcome:
+        """Answer. Raises ApiError with what the client may know; cancelling stops the generation."""
+        mark, started = self.meter.start(), time.perf_counter()
+        trace = self._trace("error", error="did not end")
+        try:
+            async with asyncio.timeout(self.timeout):
+                outcome = await self._plan(on_text)
+            trace = self._answered(outcome, started)
+            return outcome
+        except asyncio.CancelledError:
+            trace = self._trace("cancelled")
+            raise
+        except TimeoutError as error:
+            trace = self._trace("error", error=f"no answer in {self.timeout:g} s")
+            raise ApiError(504, f"No answer within {self.timeout:g} seconds.", code="timeout") from error
+        except UserError as error:
+            trace = self._trace("invalid", error=str(error))
+            raise bad_request(error) from error
+        except Exception as error:  # the named boundary: one failing request is an outcome, not a crash
+            _log.exception("request %s failed", self.id)
+            trace = self._trace("error", error=f"{type(error).__name__}: {error}")
+            raise ApiError(500, "The server failed on this request.", code="internal_error") from error
+        finally:
+            self._end(trace, started, self.meter.stop(mark))
+
+    def abandon(self) -> None:
+        """End an exchange that was cancelled before it ran at all; nothing happens to one that ended."""
+        if not self._ended:
+            self._end(self._trace("cancelled"), time.perf_counter(), 0.0)
+
+    async def _plan(self, on_text: Callable[[str], None] | None) -> Outcome:
+        assistant = self.lease.served.assistant
+
+        def heard(text: str) -> None:
+            self._heard.append(text)
+            if on_text is not None:
+                on_text(text)
+
+        return await run_plan(
+            replace(assistant, sampling=self.request.sampling(assistant.sampling)),
+            self.request.messages,
+            user=self.who,
+            now=self.now,
+            on_text=heard,
+            tools=self.request.tools,
+            idempotency=self.idempotency,
+        )
+
+    def _end(self, trace: Trace, started: float, cost: float) -> None:
+        self._ended = True
+        ended = time.perf_counter()
+        timing = Timing(
+            first_token=trace.timing.first_token,
+            overhead=started - self.arrived,
+            total=ended - self.arrived,
+        )
+        self.on_end(replace(trace, timing=timing, cost=cost))
+
+    def _answered(self, outcome: Outcome, started: float) -> Trace:
+        waited = started - self.arrived
+        first = time.perf_counter() - self.arrived if outcome.first_token is None else waited + outcome.first_token
+        return replace(
+            self._trace(outcome.finish),
+            turns=outcome.turns,
+            verdicts=outcome.verdicts,
+            prompt_tokens=outcome.prompt_tokens,
+            completion_tokens=outcome.completion_tokens,
+            token_ids=outcome.token_ids,
+            logprobs=outcome.logprobs,
+            timing=Timing(first_token=first),
+        )
+
+    def _trace(self, finish: str, error: str = "") -> Trace:
+        """The trace of a request without an outcome; what was said so far is its only turn."""
+        said = "".join(self._heard)
+        return Trace(
+            id=self.id,
+            time=self.now,
+            tenant=self.tenant,
+            user=self.who,
+            arm=self.lease.arm,
+            release=self.lease.served.release,
+            prompt=self.request.messages,
+            turns=(Message("assistant", said),) if said else (),
+            finish=finish,
+            error=error,
+            pinned=self.lease.pinned,
+        )
+
+
+def effect_key(headers: Mapping[str, str], tenant: str, user: str, request: ChatRequest) -> str:
+    """What makes an irreversible effect happen once: the client's ``Idempotency-Key``, else who says what.
+
+    The same conversation of the same user sent again (a client's retry after a time-out) has the same key.
+    """
+    given = headers.get("idempotency-key", "")
+    said = given or [message.to_json() for message in request.messages]
+    return fingerprint({"tenant": tenant, "user": user, "said": said})

@@ -1,0 +1,226 @@
+"""The gateway: OpenAI's API in front of the arms, and nothing that is served without its trace."""
+
+import asyncio
+import logging
+import time
+import uuid
+from collections.abc import AsyncIterator, Callable, Coroutine, Mapping, Sequence
+from contextlib import asynccontextmanager
+from typing import Any
+
+from starlette.applications import Starlette
+from starlette.concurrency import run_in_threadpool
+from starlette.exceptions import HTTPException
+from starlette.requests import Request
+from starlette.responses import JSONResponse, Response
+from starlette.routing import BaseRoute, Route
+from starlette.types import ASGIApp
+
+from trimtab.records import Feedback, Sink, Trace, UserError, feedback_from_json
+from trimtab.serve.arms import Arms, Lease, Served
+from trimtab.serve.body import chat_request, fingerprint, read_json
+from trimtab.serve.config import ServeConfig
+from trimtab.serve.errors import ApiError, bad_request, on_api_error, on_failure, on_http_error
+from trimtab.serve.exchange import Exchange, Free, Meter, effect_key
+from trimtab.serve.outbox import Outbox
+from trimtab.serve.replies import StreamReply, WholeReply
+
+_log = logging.getLogger("trimtab.serve")
+
+Task = Callable[[], Coroutine[Any, Any, None]]
+_FEEDBACK_FIELDS = frozenset({"id", "trace", "user", "thumb", "edit", "escalated", "severity", "comment"})
+
+
+class Gateway:
+    """The state behind the routes.
+
+    ``share``: the canary's share, asked for at every request. ``find_trace``: a stored trace by its id, or None.
+    ``tenants``: bearer token → tenant, or None for a wrong one; without it everybody may ask (loopback).
+    """
+
+    def __init__(
+        self,
+        sink: Sink,
+        *,
+        config: ServeConfig | None = None,
+        share: Callable[[], float] = lambda: 0.0,
+        find_trace: Callable[[str], Trace | None] = lambda trace_id: None,
+        tenants: Callable[[str], str | None] | None = None,
+        meter: Meter | None = None,
+        clock: Callable[[], float] = time.time,
+    ) -> None:
+        self.config = config or ServeConfig()
+        self.arms = Arms(self.config.name, share)
+        self.outbox = Outbox(sink)
+        self.in_flight = 0
+        self.broken: list[str] = []
+        self._find_trace, self._tenants = find_trace, tenants
+        self._meter, self._clock = meter or Free(), clock
+
+    def set_arms(self, stable: Served | None, canary: Served | None = None) -> None:
+        """Swap what is served: new requests go there, those under way end where they began. Thread-safe."""
+        self.arms.set(stable, canary)
+
+    async def chat(self, request: Request) -> ASGIApp:
+        arrived = time.perf_counter()
+        tenant = self._admit(request)
+        self.in_flight += 1
+        try:
+            exchange = await self._exchange(request, tenant, arrived)
+        except BaseException:
+            self.in_flight -= 1
+            raise
+        return StreamReply(exchange) if exchange.request.stream else WholeReply(exchange)
+
+    async def models(self, request: Request) -> Response:
+        self._tenant(request)
+        data = [{"id": name, "object": "model", "created": 0, "owned_by": "trimtab"} for name in self.arms.models()]
+        if (wanted := request.path_params.get("model")) is None:
+            return JSONResponse({"object": "list", "data": data})
+        for row in data:
+            if row["id"] == wanted:
+                return JSONResponse(row)
+        raise ApiError(404, f"The model {wanted!r} does not exist here.", param="model", code="model_not_found")
+
+    async def feedback(self, request: Request) -> Response:
+        """Take what a person said; the same words on the same trace, or the same id, count once."""
+        tenant = self._tenant(request)
+        body = await read_json(request, self.config.body_bytes, self.config.body_seconds)
+        said = self._feedback(body)
+        if not await self._is_known(said.trace, tenant):
+            raise ApiError(404, f"No answer has the id {said.trace!r}.", param="trace", code="trace_not_found")
+        try:
+            await self.outbox.feedback(said)
+        except Exception as error:  # the named boundary: whatever the sink raised
+            raise ApiError(503, "The feedback could not be written; try again.", code="not_written") from error
+        return JSONResponse({"id": said.id, "object": "feedback", "trace": said.trace})
+
+    async def health(self, request: Request) -> Response:
+        """Whether the process lives."""
+        return JSONResponse({"status": "ok"})
+
+    async def ready(self, request: Request) -> Response:
+        """Whether requests should come here: a stable release, a sink that writes, every task running."""
+        arms = {arm: served.release for arm in ("stable", "canary") if (served := self.arms.get(arm)) is not None}
+        waiting = [
+            reason
+            for reason, wrong in (
+                ("no stable release", "stable" not in arms),
+                ("traces cannot be written", not self.outbox.healthy or self._congested),
+                *((f"task {name} ended", True) for name in self.broken),
+            )
+            if wrong
+        ]
+        body: dict[str, Any] = {"status": "not ready" if waiting else "ready", "reasons": waiting, "arms": arms}
+        body |= {"in_flight": self.in_flight, "backlog": self.outbox.backlog, "lost": self.outbox.lost}
+        return JSONResponse(body, status_code=503 if waiting else 200)
+
+    async def close(self) -> None:
+        """Close the arms, then write the traces that are left."""
+        await asyncio.to_thread(self.arms.close)
+        await asyncio.to_thread(self.outbox.close)
+
+    async def watched(self, name: str, task: Task) -> None:
+        """Run a task beside the gateway; one that ends is logged and makes it not ready."""
+        try:
+            await task()
+            _log.error("task %s ended", name)
+        except Exception:  # the named boundary: a broken controller must not stop the service
+            _log.exception("task %s failed", name)
+        self.broken.append(name)
+
+    @property
+    def _congested(self) -> bool:
+        return self.outbox.backlog >= self.config.max_backlog
+
+    def _admit(self, request: Request) -> str:
+        tenant = self._tenant(request)
+        retry = {"retry-after": "1"}
+        if self.in_flight >= self.config.max_in_flight:
+            raise ApiError(429, "Too many requests are under way.", code="rate_limit_exceeded", headers=retry)
+        if self._congested:
+            raise ApiError(503, "Traces cannot be written; no request is served unseen.", code="backlog", headers=retry)
+        return tenant
+
+    def _tenant(self, request: Request) -> str:
+        if self._tenants is None:
+            return ""
+        scheme, _, token = request.headers.get("authorization", "").partition(" ")
+        tenant = self._tenants(token.strip()) if scheme.lower() == "bearer" and token.strip() else None
+        if tenant is None:
+            raise ApiError(401, "A valid API key is needed: Authorization: Bearer …", code="invalid_api_key")
+        return tenant
+
+    async def _exchange(self, request: Request, tenant: str, arrived: float) -> Exchange:
+        body = await read_json(request, self.config.body_bytes, self.config.body_seconds)
+        asked = chat_request(body)
+        request_id = f"chatcmpl-{uuid.uuid4().hex}"
+        who = asked.user or request.headers.get("x-session", "")
+        lease = self.arms.lease(asked.model, f"{tenant}\0{who or request_id}")
+        return Exchange(
+            id=request_id,
+            tenant=tenant,
+            who=who,
+            request=asked,
+            lease=lease,
+            model=self.arms.full_name(lease.served.release),
+            now=self._clock(),
+            arrived=arrived,
+            timeout=self.config.timeout_seconds,
+            idempotency=effect_key(request.headers, tenant, who, asked),
+            on_end=lambda trace: self._ended(trace, lease),
+            meter=self._meter,
+        )
+
+    def _ended(self, trace: Trace, lease: Lease) -> None:
+        self.in_flight -= 1
+        self.arms.release(lease)
+        self.outbox.trace(trace)
+
+    def _feedback(self, body: Any) -> Feedback:
+        unknown = sorted(set(body) - _FEEDBACK_FIELDS) if isinstance(body, dict) else []
+        if unknown:
+            raise ApiError(400, f"Unrecognized request argument supplied: {unknown[0]}", param=unknown[0])
+        try:
+            return feedback_from_json(body, id=f"fb-{fingerprint(body)[:32]}", time=self._clock())
+        except UserError as error:
+            raise bad_request(error) from error
+
+    async def _is_known(self, trace_id: str, tenant: str) -> bool:
+        """Whether this tenant got an answer of that id; another tenant's is as unknown as one that never was."""
+        owner = self.outbox.tenant_of(trace_id)
+        if owner is None:
+            trace = await run_in_threadpool(self._find_trace, trace_id)
+            owner = None if trace is None else trace.tenant
+        return owner == tenant
+
+
+def create_app(
+    gateway: Gateway, *, tasks: Mapping[str, Task] | None = None, routes: Sequence[BaseRoute] = ()
+) -> Starlette:
+    """The application. ``tasks`` run beside it by name (the canary controller); ``routes`` come after the API's."""
+
+    @asynccontextmanager
+    async def lifespan(app: Starlette) -> AsyncIterator[None]:
+        running = [asyncio.ensure_future(gateway.watched(name, task)) for name, task in (tasks or {}).items()]
+        try:
+            yield
+        finally:
+            for task in running:
+                task.cancel()
+            await asyncio.gather(*running, return_exceptions=True)
+            await gateway.close()
+
+    return Starlette(
+        routes=[
+            Route("/v1/chat/completions", gateway.chat, methods=["POST"]),
+            Route("/v1/models", gateway.models, methods=["GET"]),
+            Route("/v1/models/{model:path}", gateway.models, methods=["GET"]),
+            Route("/v1/feedback", gateway.feedback, methods=["POST"]),
+            Route("/health", gateway.health, methods=["GET"]),
+            Route("/ready", gateway.ready, methods=["GET"]),
+            *routes,
+        ],
+        exception_handlers={ApiError: on_api_error, HTTPException: on_http_error, Exception: on_failure},
+        lifespan=lifespan,
+    )

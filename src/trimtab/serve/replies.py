@@ -1,0 +1,147 @@
+"""How an exchange leaves: at once as JSON or as a stream of events; a client that hangs up stops the generation."""
+
+import asyncio
+from collections.abc import Mapping
+from contextlib import suppress
+
+from starlette.responses import JSONResponse, Response
+from starlette.types import Receive, Scope, Send
+
+from trimtab.serve.errors import ApiError
+from trimtab.serve.exchange import Exchange
+from trimtab.serve.wire import KEEP_ALIVE, Chunks, completion, event
+from trimtab.tools import Outcome
+
+_HEADERS_AFTER_SECONDS = 2.0  # until then an error still gets its own status
+_KEEP_ALIVE_SECONDS = 15.0
+
+
+class WholeReply:
+    """An ASGI response: the completion as one JSON object."""
+
+    def __init__(self, exchange: Exchange) -> None:
+        self._exchange = exchange
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        exchange = self._exchange
+        before = exchange.overhead()
+        task = asyncio.ensure_future(exchange.run())
+        gone = _cancel_when_gone(receive, task)
+        try:
+            await asyncio.wait({task})
+            if task.cancelled():
+                return
+            ran = exchange.overhead()
+            response = self._response(task, before)
+            response.headers["x-trimtab-overhead-ms"] = f"{1000 * (before + exchange.overhead() - ran):.2f}"
+        finally:
+            await _end(task, gone)
+            exchange.abandon()
+        await response(scope, receive, send)
+
+    def _response(self, task: "asyncio.Future[Outcome]", overhead: float) -> Response:
+        headers = self._exchange.headers(overhead)
+        try:
+            outcome = task.result()
+        except ApiError as error:
+            return error.response(headers)
+        body = completion(outcome, id=self._exchange.id, created=int(self._exchange.now), model=self._exchange.model)
+        return JSONResponse(body, headers=headers)
+
+
+class StreamReply:
+    """An ASGI response: server-sent events, each text as soon as the guards let it leave.
+
+    An error before the first text has its own status; later it is the stream's last event, without the end mark.
+    """
+
+    def __init__(self, exchange: Exchange) -> None:
+        self._exchange = exchange
+        self._texts: asyncio.Queue[str | None] = asyncio.Queue()
+        self._chunks = Chunks(
+            id=exchange.id,
+            created=int(exchange.now),
+            model=exchange.model,
+            include_usage=exchange.request.include_usage,
+        )
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        headers = self._exchange.headers(self._exchange.overhead())
+        task = asyncio.ensure_future(self._exchange.run(self._texts.put_nowait))
+        task.add_done_callback(lambda _: self._texts.put_nowait(None))
+        gone = _cancel_when_gone(receive, task)
+        try:
+            first = await self._next(_HEADERS_AFTER_SECONDS)
+            early = _error(task) if first is None else None
+            if early is not None:
+                await early.response(headers)(scope, receive, send)
+            elif not task.cancelled():
+                await self._stream(first, task, headers, send)
+        except OSError:  # the client is gone
+            pass
+        finally:
+            await _end(task, gone)
+            self._exchange.abandon()
+
+    async def _stream(
+        self, text: str | None, task: "asyncio.Future[Outcome]", headers: Mapping[str, str], send: Send
+    ) -> None:
+        await _start(send, headers)
+        await _send(send, self._chunks.role())
+        while text is not None:
+            await _send(send, self._chunks.text(text) if text else KEEP_ALIVE)
+            text = await self._next(_KEEP_ALIVE_SECONDS)
+        if task.cancelled():
+            return
+        if (error := _error(task)) is not None:
+            await _send(send, event(error.body))
+        else:
+            for chunk in self._chunks.end(task.result()):
+                await _send(send, chunk)
+        await send({"type": "http.response.body", "body": b"", "more_body": False})
+
+    async def _next(self, seconds: float) -> str | None:
+        """The next text; empty when nothing came in time, None at the end."""
+        try:
+            async with asyncio.timeout(seconds):
+                return await self._texts.get()
+        except TimeoutError:
+            return ""
+
+
+def _cancel_when_gone(receive: Receive, task: "asyncio.Future[Outcome]") -> "asyncio.Task[None]":
+    async def watch() -> None:
+        while (await receive())["type"] != "http.disconnect":
+            pass
+        task.cancel()
+
+    return asyncio.ensure_future(watch())
+
+
+async def _end(*tasks: "asyncio.Future[Outcome] | asyncio.Task[None]") -> None:
+    """Cancel what still runs and wait for it, so that no task outlives its request."""
+    for task in tasks:
+        task.cancel()
+    for task in tasks:
+        with suppress(asyncio.CancelledError, ApiError):
+            await asyncio.wait({task})
+            if not task.cancelled():
+                task.exception()
+
+
+def _error(task: "asyncio.Future[Outcome]") -> ApiError | None:
+    if not task.done() or task.cancelled():
+        return None
+    error = task.exception()
+    assert error is None or isinstance(error, ApiError), "exchanges raise nothing else"
+    return error
+
+
+async def _start(send: Send, headers: Mapping[str, str]) -> None:
+    given = {**headers, "content-type": "text/event-stream; charset=utf-8", "cache-control": "no-cache"}
+    raw = [(name.encode("latin-1"), value.encode("latin-1")) for name, value in given.items()]
+    await send({"type": "http.response.start", "status": 200, "headers": raw})
+
+
+async def _send(send: Send, data: bytes) -> None:
+    await send({"type": "http.response.body", "body": data, "more_body": True})
