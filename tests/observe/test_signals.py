@@ -67,6 +67,13 @@ def test_only_the_releases_and_the_time_that_were_asked_for(tmp_path: Path) -> N
         assert signals(store, now=9.0, since=99.0) == []
 
 
+def test_a_request_that_named_its_release_is_no_evidence(tmp_path: Path) -> None:
+    with Store.open(tmp_path) as store:
+        _fill(store, {}, {"pinned": True, "error": "boom"})
+        (arm,) = signals(store, now=9.0)
+        assert (arm.requests, arm.signals["error"].events) == (1, 0)
+
+
 def test_a_burning_budget_shows_on_its_arm_alone(tmp_path: Path) -> None:
     with Store.open(tmp_path) as store:
         _fill(store, *[{"arm": "canary", "release": "r1", "error": "boom"}] * 5, *[{}] * 20)

@@ -89,10 +89,13 @@ def signals(
     since: float | None = None,
     limit: int | None = 20_000,
 ) -> list[ArmSignals]:
-    """Signals of every (release, arm) with traffic since then, or of the releases named, stable before canary."""
+    """Signals of every (release, arm) with traffic since then, or of the releases named, stable before canary.
+
+    Requests that named their release are left out: nobody split them.
+    """
     by_arm: dict[tuple[str, Arm], list[Trace]] = {}
     for trace in store.traces.query(since=since, limit=limit):
-        if releases is None or trace.release in releases:
+        if not trace.pinned and (releases is None or trace.release in releases):
             by_arm.setdefault((trace.release, trace.arm), []).append(trace)
     feedback: dict[str, list[Feedback]] = {}
     for _, said in store.feedback.all():

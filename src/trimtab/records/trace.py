@@ -55,6 +55,8 @@ class Trace:
     timing: Timing = field(default_factory=Timing)
     cost: float = 0.0
     error: str = ""
+    pinned: bool = False
+    """The client named the release, so the split did not choose the arm: no evidence for or against a canary."""
 
     @property
     def tripped(self) -> bool:
@@ -69,6 +71,7 @@ class Trace:
     def to_json(self) -> dict[str, Any]:
         row = {name: getattr(self, name) for name in _PLAIN}
         return row | {
+            "pinned": self.pinned,
             "prompt": [message.to_json() for message in self.prompt],
             "turns": [message.to_json() for message in self.turns],
             "verdicts": [verdict.to_json() for verdict in self.verdicts],
@@ -82,6 +85,7 @@ def trace_from_json(row: Mapping[str, Any]) -> Trace:
     """The inverse of ``Trace.to_json``."""
     return Trace(
         **{name: row[name] for name in _PLAIN},
+        pinned=row.get("pinned", False),
         prompt=messages_from_json(row["prompt"]),
         turns=messages_from_json(row["turns"]) if row["turns"] else (),
         verdicts=tuple(Verdict(**verdict) for verdict in row["verdicts"]),
