@@ -10,7 +10,7 @@ import pytest
 
 from trimtab.records import ToolCall, UserError
 from trimtab.tools import Rehearsal, Table, Tool, Toolbox, ToolContext, lookup_tool, make_schema, refund_tool
-from trimtab.tools.orders import REFUND
+from trimtab.tools.effects import REFUND
 
 ORDERS = [
     {"order_id": "AB-10001", "status": "delivered", "total": 80.0},
@@ -107,6 +107,13 @@ def test_refunds_of_one_order_do_not_bar_another(table: Table) -> None:
     effects = Rehearsal()
     run(refunding(table, effects), key="k1", order_id="AB-10001", amount=80)
     assert "refunded" in run(refunding(table, effects), key="k2", order_id="AB-10002", amount=12.5)
+
+
+def test_a_rehearsal_keeps_effects_to_itself(table: Table) -> None:
+    effects, rehearsal = Rehearsal(), Rehearsal()
+    context = ToolContext(idempotency="k1", rehearsal=rehearsal)
+    refunding(table, effects).run({"order_id": "AB-10001", "amount": 80}, context)
+    assert (effects.list(REFUND), len(rehearsal.list(REFUND))) == ([], 1)
 
 
 def test_without_a_key_nothing_happens(table: Table) -> None:

@@ -393,3 +393,17 @@ def test_cancelling_the_plan_cancels_the_reply() -> None:
 def test_limits_that_allow_nothing_are_refused() -> None:
     with pytest.raises(UserError, match="at least one step"):
         Limits(steps=0)
+
+
+def test_every_rehearsed_plan_has_effects_of_its_own() -> None:
+    seen = []
+
+    def pays(arguments: Mapping[str, Any], context: ToolContext) -> str:
+        assert context.rehearsal is not None
+        seen.append((context.rehearsal.add("refund", "k", {}), context.idempotency))
+        return "ok"
+
+    tool = replace(echo(), run=pays)
+    for _ in range(2):
+        run(Script([call("echo"), call("echo"), say("done")]), tool, rehearse=True, idempotency="r1")
+    assert seen == [(True, "r1"), (False, "r1")] * 2

@@ -1,6 +1,6 @@
 """The policy's rules at work: before generation, at commit points, on the answer; closed where one fails."""
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 
 from trimtab.guard.citations import citations_guard
@@ -47,6 +47,15 @@ class PolicyGuards:
     def buffers(self) -> bool:
         """Whether some rule judges the finished answer, so that no text may leave before."""
         return bool(self._after)
+
+    def check_tools(self, names: Collection[str]) -> None:
+        """Raises UserError where a commit rule speaks of a tool that is not there: it would guard nothing."""
+        for guard in self._commit.values():
+            for field, name in (("tool", guard.tool), ("evidence", guard.evidence)):
+                if name not in names:
+                    line = self.policy.rule(guard.rule).line
+                    known = ", ".join(sorted(names)) or "none"
+                    raise UserError(f"no tool {name!r}", file=self.policy.file, line=line, field=field, expected=known)
 
     def before(self, messages: tuple[Message, ...]) -> Inspection:
         """Masks first (policy order), then refusals, on what the user really wrote; a guard that fails refuses."""

@@ -2,9 +2,10 @@
 
 from trimtab.tools.calculator import calculator_tool
 from trimtab.tools.documents import load_documents
+from trimtab.tools.effects import Effects, Rehearsal
 from trimtab.tools.index import Index, Passage
 from trimtab.tools.load import load_tools
-from trimtab.tools.orders import Effects, Rehearsal, Table, lookup_tool, refund_tool
+from trimtab.tools.orders import Table, lookup_tool, refund_tool
 from trimtab.tools.plan import Assistant, Limits, Outcome, PlanFinish, run_plan, with_system
 from trimtab.tools.search import search_tool
 from trimtab.tools.toolbox import Tool, Toolbox, ToolContext, ToolError, make_schema

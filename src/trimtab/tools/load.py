@@ -10,8 +10,9 @@ import yaml
 from trimtab.records import ToolSchema, UserError
 from trimtab.tools.calculator import calculator_tool
 from trimtab.tools.documents import load_documents
+from trimtab.tools.effects import Effects
 from trimtab.tools.index import Index
-from trimtab.tools.orders import Effects, Table, lookup_tool, refund_tool
+from trimtab.tools.orders import Table, lookup_tool, refund_tool
 from trimtab.tools.search import search_tool
 from trimtab.tools.toolbox import Tool, Toolbox, make_schema
 

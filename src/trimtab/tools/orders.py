@@ -6,42 +6,11 @@ import threading
 from collections.abc import Mapping
 from decimal import Decimal
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any
 
 from trimtab.records import ToolSchema, UserError, file_digest, iter_jsonl
+from trimtab.tools.effects import REFUND, Effects, Row
 from trimtab.tools.toolbox import Tool, ToolContext, ToolError
-
-REFUND = "refund"
-"""The kind under which effects are kept in the store."""
-
-Row = Mapping[str, Any]
-
-
-class Effects(Protocol):
-    """Where effects are written, each key once (``store.Store`` is one; ``Rehearsal`` another)."""
-
-    def add(self, kind: str, id: str, row: Row) -> bool:
-        """Durable when it returns; False where there is a row under that id already, which then stays."""
-
-    def get(self, kind: str, id: str) -> dict[str, Any] | None: ...
-
-    def list(self, kind: str) -> list[dict[str, Any]]: ...
-
-
-class Rehearsal:
-    """Effects kept in memory, for evaluation and tests: nothing happens outside."""
-
-    def __init__(self) -> None:
-        self._rows: dict[tuple[str, str], dict[str, Any]] = {}
-
-    def add(self, kind: str, id: str, row: Row) -> bool:
-        return self._rows.setdefault((kind, id), kept := dict(row)) is kept
-
-    def get(self, kind: str, id: str) -> dict[str, Any] | None:
-        return self._rows.get((kind, id))
-
-    def list(self, kind: str) -> list[dict[str, Any]]:
-        return [row for (of, _), row in self._rows.items() if of == kind]
 
 
 class Table:
@@ -96,13 +65,14 @@ def refund_tool(
             raise ToolError("not_permitted", "a refund needs an idempotency key")
         row = table.find(arguments.get(table.key), pattern)
         amount = money(arguments.get("amount"))
+        book = effects if context.rehearsal is None else context.rehearsal
         with one_at_a_time:
-            written = effects.get(REFUND, context.idempotency)
+            written = book.get(REFUND, context.idempotency)
             if written is None:
-                _check_room(effects, table.key, row, amount, money(row.get(total)))
+                _check_room(book, table.key, row, amount, money(row.get(total)))
                 written = _effect(arguments, context, table.key, row, amount)
-                if not effects.add(REFUND, context.idempotency, written):
-                    written = effects.get(REFUND, context.idempotency) or {}
+                if not book.add(REFUND, context.idempotency, written):
+                    written = book.get(REFUND, context.idempotency) or {}
         if written.get(table.key) != row[table.key] or money(written.get("amount")) != amount:
             raise ToolError("conflict", "this idempotency key belongs to another refund")
         return json.dumps({"refunded": float(amount), table.key: row[table.key], "id": context.idempotency[:16]})

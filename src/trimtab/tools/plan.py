@@ -7,6 +7,7 @@ from typing import Literal
 
 from trimtab.engine.core import Sampling
 from trimtab.records import Message, ToolCall, ToolSchema, UserError, Verdict
+from trimtab.tools.effects import Rehearsal
 from trimtab.tools.toolbox import Toolbox, ToolContext, error_result, result_message
 from trimtab.tools.watch import Guards, NoGuards, OnText, Reply, ReplyFn, blocks, inspect, judge
 
@@ -74,17 +75,20 @@ async def run_plan(
     on_text: OnText | None = None,
     tools: Sequence[ToolSchema] | None = None,
     idempotency: str = "",
+    rehearse: bool = False,
 ) -> Outcome:
     """Answer ``messages`` within the assistant's limits.
 
     ``tools``: the client's own; only those are offered, and their calls go back to the client (``client_tools``). None
     offers the toolbox. ``on_text`` gets the text as it may leave: at once and as generated where the guards do not
     buffer (with what the model says before a call), else the answer after they have spoken. ``now``: epoch seconds.
+    ``idempotency``: the caller's key; effects of two requests with one key happen once. ``rehearse``: effects of this
+    plan stay in it and go nowhere else (evaluation).
     Raises UserError when the conversation does not fit the model.
     """
     prompt = with_system(messages, assistant.system)
     inspection = inspect(assistant.guards, prompt)
-    plan = _Plan(assistant, inspection.messages, user, now, on_text, tools, idempotency)
+    plan = _Plan(assistant, inspection.messages, user, now, on_text, tools, idempotency, rehearse)
     plan.verdicts.extend(inspection.verdicts)
     if inspection.refusal is not None:
         return plan.refused(inspection.refusal)
@@ -110,9 +114,10 @@ class _Plan:
         on_text: OnText | None,
         tools: Sequence[ToolSchema] | None,
         idempotency: str,
+        rehearse: bool,
     ) -> None:
         self.assistant, self.messages, self.client_tools = assistant, messages, tools
-        self.user, self.now, self.idempotency = user, now, idempotency
+        self.context = ToolContext((), user, now, idempotency, rehearsal=Rehearsal() if rehearse else None)
         self.toolbox = (assistant.toolbox if tools is None else Toolbox()).wrapped(assistant.guards.wrap)
         self.offered = tuple(tools) if tools is not None else self.toolbox.schemas
         self.client_names = frozenset(schema["function"]["name"] for schema in tools or ())
@@ -219,7 +224,7 @@ class _Plan:
         if call.name in self.client_names:
             return result_message(call, error_result("not_run", "another call of this turn was not a known tool"))
         messages = (*self.messages, *self.turns)
-        context = ToolContext(messages, self.user, self.now, self.idempotency, self.verdicts.append)
+        context = replace(self.context, messages=messages, report=self.verdicts.append)
         running = asyncio.to_thread(self.toolbox.run, call, context)
         if (tool := self.toolbox.get(call.name)) is not None and tool.irreversible:
             return await running

@@ -11,6 +11,7 @@ import referencing
 from jsonschema.protocols import Validator
 
 from trimtab.records import Json, Message, ToolCall, ToolSchema, UserError, Verdict, digest
+from trimtab.tools.effects import Effects
 
 RESULT_LIMIT = 16_384
 """Characters a tool result may have; a longer one would push the conversation out of the model's context."""
@@ -51,6 +52,8 @@ class ToolContext:
     report: Callable[[Verdict], None] = _unheard
     consult: Callable[[str, Mapping[str, Any]], str] = _unknown
     """Runs another tool of the toolbox, by name, for a guard that wants the facts first-hand."""
+    rehearsal: Effects | None = None
+    """Where effects go instead of where the tool would write them."""
 
 
 Run = Callable[[Mapping[str, Any], ToolContext], str]
