@@ -24,7 +24,7 @@ def ece_contributions(confidence: Values, correct: Values, bins: int = 15, equal
     They are its influence values where no bin is balanced, so that two models can be compared case by case.
     """
     p, residual = _checked(confidence, correct)
-    bin_of = _bins(p, min(bins, len(p)), equal_mass)
+    bin_of = _bins(p, bins, equal_mass)
     sums = np.bincount(bin_of, weights=residual)
     contributions: Floats = np.sign(sums)[bin_of] * residual
     return contributions
@@ -47,6 +47,7 @@ def _bins(p: Floats, bins: int, equal_mass: bool) -> npt.NDArray[np.intp]:
     if not equal_mass:
         return np.minimum((p * bins).astype(np.intp), bins - 1)
     # The middle rank of each group of equal confidences decides for all of them.
+    bins = min(bins, len(p))
     _, group, counts = np.unique(p, return_inverse=True, return_counts=True)
     middle = np.cumsum(counts) - counts / 2
     return np.minimum((middle[group] / len(p) * bins).astype(np.intp), bins - 1)
