@@ -7,7 +7,7 @@ from trimtab.text.cite import sentences, strip_citations
 from trimtab.text.normal import words
 
 # A number is no part of a word or code ("AB-1234", "COVID-19"); a unit may follow it ("20kg", "30-day").
-_NUMBER = re.compile(r"(?<![\w.])(?<![A-Za-z][-_])(?<!\d,)([-−]?)(\d{1,3}(?:,\d{3})+(?!\d)|\d+)(\.\d+)?")
+_NUMBER = re.compile(r"(?<![\w.])(?<![A-Za-z][-_])([-−]?)(\d{1,3}(?:,\d{3})+(?!\d)|\d+)(\.\d+)?")
 _CODE = re.compile(
     r"(?<![\w-])(?=[A-Z0-9-]*\d)(?=[A-Z0-9-]*[A-Z])(?:[A-Z]{1,8}\d[A-Z0-9]*|[A-Z0-9]{1,12})(?:-[A-Z0-9]{1,12})*(?![\w-])"
 )
@@ -69,7 +69,7 @@ def entities(text: str) -> set[str]:
     """
     bare = strip_citations(text)
     found = set(_CODE.findall(bare))
-    for sentence in sentences(bare):
+    for sentence in sentences(_CODE.sub("·", bare)):
         found |= {name for run in _runs(sentence) if (name := _name(run, sentence)) and name not in found}
     return found
 

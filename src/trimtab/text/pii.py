@@ -38,9 +38,10 @@ _PATTERNS = {
         r"|00[1-9](?:[ .()/-]{0,2}\d){7,14}"
         r"|(?:1[ .-]?)?(?:\(\d{3}\)[ .-]?|\d{3}[ .-])\d{3}[ .-]?\d{4}"  # an area code apart
         r"|\(0\d{1,5}\)[ .-]?\d{3,4}[ .-]?\d{3,4}"
-        r"|0\d(?:[ -]?\d){7,9}|0\d(?:\.\d\d){4}"  # a trunk zero
+        r"|0[1-9](?:[ -]?\d){7,9}|0[1-9](?:\.\d\d){4}"  # a trunk zero
         r"|(?i:phone|telephone|tel|mobile|cell|call|fax|whatsapp|sms|text)"  # any run of digits after a cue
-        r"(?i:[ ]number)?(?i:[ ]is)?\W{1,4}(?i:(?:me|us|at|on|no\.?)[ ]){0,3}(?P<cued>\d(?:[ .-]?\d){6,14}))"
+        r"(?i:[ ]number)?(?i:[ ]is)?\W{1,4}(?i:(?:me|us|at|on|no\.?)[ ]){0,3}"
+        r"(?P<cued>\d(?:[ .-]?\d){6,14}(?![ .-]?\d)))"
         r"(?:[ ]?(?:x|ext\.?|extension)[ ]?\d{1,6})?(?![\w]|[.-]\d)"
     ),
 }

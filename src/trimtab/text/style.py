@@ -27,7 +27,8 @@ class Style:
 
 _HEDGE = re.compile(
     r"\b(?:maybe|perhaps|possibly|probably|presumably|apparently|seemingly|roughly|approximately|generally|typically"
-    r"|usually|might|may|could|likely|unlikely|seems?|appears?|suggests?|i (?:think|believe|guess|suppose|assume)"
+    r"|usually|might|may|could(?! (?:you|not|i)\b)|likely|unlikely|seems?|appears?|suggests?"
+    r"|i (?:think|believe|guess|suppose|assume)"
     r"|not (?:entirely |quite |completely )?(?:sure|certain)|as far as i (?:know|can tell)|to (?:the best of )?my"
     r" knowledge|in my opinion|it is possible|it depends)\b"
 )
