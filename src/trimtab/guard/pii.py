@@ -11,6 +11,7 @@ from trimtab.records import Message, Verdict
 from trimtab.text import Span, pii_spans
 
 _KINDS = ("EMAIL", "IBAN", "CARD", "SSN", "IP", "PHONE")
+_ROUNDS = 8
 
 
 @dataclass(frozen=True)
@@ -29,16 +30,23 @@ class Pii:
         return Inspection(masked, (Verdict("pii", "modify", self.rule, "personal data of the user was masked"),))
 
     def after(self, exchange: Exchange) -> Change | None:
-        found = [span for span in pii_spans(exchange.answer) if span.kind in self.kinds]
+        found = self._strange(exchange.answer, exchange)
         if not found:
             return None
-        known = {_key(span) for text in exchange.given for span in pii_spans(text)}
-        strange = [span for span in found if _key(span) not in known]
-        if not strange:
-            return None
-        kinds = ", ".join(sorted({span.kind.lower() for span in strange}))
-        answer = replaced(exchange.answer, strange, self.text)
-        return Change(answer, "modify", f"{kinds} that nobody gave in this conversation", whole=False)
+        answer, kinds = exchange.answer, {span.kind.lower() for span in found}
+        for _ in range(_ROUNDS):  # what stood beside a datum may hide another, seen once the first is gone
+            if not found:
+                reason = f"{', '.join(sorted(kinds))} that nobody gave in this conversation"
+                return Change(answer, "modify", reason, whole=False)
+            answer = replaced(answer, found, self.text)
+            found = self._strange(answer, exchange)
+        return Change("[answer removed]", "block", "personal data that would not go away")
+
+    def _strange(self, answer: str, exchange: Exchange) -> list[Span]:
+        found = [span for span in pii_spans(answer) if span.kind in self.kinds]
+        texts = (*exchange.given, self.text) if found else ()
+        known = {_key(span) for text in texts for span in pii_spans(text)}
+        return [span for span in found if _key(span) not in known]
 
     def _masked(self, message: Message) -> Message:
         spans = [span for span in pii_spans(message.content) if span.kind in self.input]
@@ -71,4 +79,4 @@ def _chosen(fields: Fields, name: str, default: list[str]) -> frozenset[str]:
 
 
 def _key(span: Span) -> tuple[str, str]:
-    return span.kind, re.sub(r"[\s().-]", "", span.text).casefold()
+    return span.kind, re.sub(r"[\s().+/-]", "", span.text).casefold()
