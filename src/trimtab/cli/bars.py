@@ -46,7 +46,9 @@ class Bars:
 
     def advance(self, amount: int = 1, note: str = "") -> None:
         if self._task is not None:
-            self._progress.update(self._task, advance=amount, **({"note": note} if note else {}))
+            if note:
+                self._progress.update(self._task, note=note)
+            self._progress.advance(self._task, amount)
 
     def _finish(self) -> None:
         if self._task is not None:

@@ -55,7 +55,7 @@ def print_canary(canary: "CanaryStatus | None") -> None:
 def trace(id: str, workspace: Path, overrides: tuple[str, ...], as_json: bool) -> None:
     """Show the request ID (as redacted telemetry), or the latest one."""
     store = open_workspace(workspace, overrides).store
-    found = (store.traces.query(limit=1) or [None])[0] if id == "latest" else store.traces.get(id)
+    found = next(iter(store.traces.query(limit=1)), None) if id == "latest" else store.traces.get(id)
     if found is None:
         raise UserError(f"no trace {id!r}", fix="`trimtab serve` writes them")
     if as_json:

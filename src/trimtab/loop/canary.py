@@ -6,12 +6,13 @@ from typing import Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
+from trimtab.observe import SignalName
 from trimtab.records import Arm
 from trimtab.stats import CapTest, RatioTest, Wealth
 
 Action = Literal["push", "pause", "roll_back", "promote"]
-SIGNALS = ("errors", "slow", "guard_trips", "complaints")
-"""What may go wrong with one request; incidents of severity 1 roll back by themselves."""
+SIGNALS: tuple[SignalName, ...] = ("error", "slow", "guard_trip", "complaint")
+"""What may go wrong with one request; incidents of severity 1 and SLO breaches roll back by themselves."""
 
 
 class CanaryConfig(BaseModel):
@@ -27,7 +28,7 @@ class CanaryConfig(BaseModel):
     alpha_rollback: float = Field(default=0.05, gt=0, lt=1)
     alpha_ramps: tuple[float, ...] = (0.4, 0.05)
     ratio: float = Field(default=2.0, gt=1)
-    caps: dict[str, float] = {"errors": 0.05, "slow": 0.10, "guard_trips": 0.15, "complaints": 0.25}
+    caps: dict[str, float] = {"error": 0.05, "slow": 0.10, "guard_trip": 0.15, "complaint": 0.25}
     settle_seconds: float = Field(default=30.0, ge=0)
     max_requests: int = Field(default=4000, gt=0)
 
@@ -74,6 +75,8 @@ class CanaryState:
     counted: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
     """Signal -> users whose event is already counted: with sticky users, one event a user at most."""
     incident: bool = False
+    breach: str = ""
+    """The service objective that the canary arm burns through, in words."""
     verdict: str = "running"
     drivers: tuple[str, ...] = ()
 
@@ -86,6 +89,7 @@ class CanaryState:
             "evidence": {name: item.to_json() for name, item in self.evidence.items()},
             "counted": {name: list(users) for name, users in self.counted.items()},
             "incident": self.incident,
+            "breach": self.breach,
             "verdict": self.verdict,
             "drivers": list(self.drivers),
         }
@@ -120,8 +124,8 @@ def share_of(state: CanaryState, config: CanaryConfig) -> float:
 
 def observe(state: CanaryState, request: Request, config: CanaryConfig) -> CanaryState:
     """The state after one settled request; a user already counted for a signal is not counted for it again."""
-    evidence = {name: state.evidence.get(name) or _start(name, config) for name in SIGNALS}
-    counted = {name: state.counted.get(name, ()) for name in SIGNALS}
+    evidence: dict[str, Evidence] = {name: state.evidence.get(name) or _start(name, config) for name in SIGNALS}
+    counted: dict[str, tuple[str, ...]] = {name: state.counted.get(name, ()) for name in SIGNALS}
     for name in SIGNALS:
         if request.user and request.user in counted[name]:
             continue
@@ -137,17 +141,18 @@ def observe(state: CanaryState, request: Request, config: CanaryConfig) -> Canar
 def decide(state: CanaryState, config: CanaryConfig) -> Decision:
     """The verdict on what has been seen, valid at every look (Ville's inequality).
 
-    Roll back on one severity-1 incident or when any harm process passes 1/α_j with Σ α_j = ``alpha_rollback``; move on when
-    every signal has rejected "worse by its margin" (by ratio or by cap) at this ramp's level; otherwise pause.
+    Roll back on one severity-1 incident, on a breached objective, or when any harm process passes 1/α_j with
+    Σ α_j = ``alpha_rollback``; move on when every signal has rejected "worse by its margin" (by ratio or by cap) at
+    this ramp's level; otherwise pause.
     """
     if state.incident:
-        return Decision("roll_back", ("incidents: one of severity 1",))
-    harmed = tuple(_harm(state, name, config) for name in SIGNALS)
+        return Decision("roll_back", ("incident: one of severity 1",))
+    if state.breach:
+        return Decision("roll_back", (state.breach,))
     threshold = 2 * len(SIGNALS) / config.alpha_rollback
+    harmed = {name: _harm(state, name, config) for name in SIGNALS}
     worst = tuple(
-        f"{name}: {how} (e = {e:.0f} ≥ {threshold:.0f})"
-        for name, (e, how) in zip(SIGNALS, harmed, strict=True)
-        if e >= threshold
+        f"{name}: {how} (e = {e:.0f} ≥ {threshold:.0f})" for name, (e, how) in harmed.items() if e >= threshold
     )
     if worst:
         return Decision("roll_back", worst)

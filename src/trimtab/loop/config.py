@@ -9,7 +9,9 @@ from trimtab.curate import CurateConfig
 from trimtab.evaluate import EvaluateConfig
 from trimtab.loop.canary import CanaryConfig
 from trimtab.model import DEFAULT_MODEL
+from trimtab.observe import CapturePolicy, SloConfig
 from trimtab.release import GateConfig
+from trimtab.serve import ServeConfig
 from trimtab.train import TrainConfig
 
 FORMAT = 1
@@ -53,7 +55,7 @@ class TrainSection(Section):
     start: Literal["base", "stable"] = "base"
     sft: TrainConfig = TrainConfig(method="sft")
     dpo: TrainConfig | None = TrainConfig(method="dpo")
-    refresh: TrainConfig | None = TrainConfig(method="sft", epochs=1.0)
+    refresh: TrainConfig | None = TrainConfig(method="sft")
     refresh_rows: int = Field(default=60, ge=0)
     anchor: AnchorCheck = AnchorCheck()
 
@@ -75,19 +77,11 @@ class PlanLimits(Section):
 class Serving(Section):
     engine: Literal["auto", "openvino", "torch"] = "auto"
     precision: Literal["bf16", "f32"] = "bf16"
-    cache_gb: float = Field(default=0.5, gt=0)
+    cache_gb: int = Field(default=1, ge=1)
     decoding: Decoding = Decoding()
     limits: PlanLimits = PlanLimits()
-    host: str = "127.0.0.1"
-    port: int = Field(default=8410, ge=0, le=65535)
-    capture_days: float = Field(default=7.0, ge=0)
+    capture: CapturePolicy = CapturePolicy()
     dollars_per_hour: float = Field(default=0.10, ge=0)
-
-
-class Slo(Section):
-    """A request slower than ``latency_seconds`` counts as slow."""
-
-    latency_seconds: float = Field(default=20.0, gt=0)
 
 
 class Config(Section):
@@ -103,7 +97,8 @@ class Config(Section):
     evaluate: EvaluateConfig = EvaluateConfig()
     gate: GateConfig = GateConfig()
     serving: Serving = Serving()
-    slo: Slo = Slo()
+    gateway: ServeConfig = ServeConfig()
+    slo: SloConfig = SloConfig()
     canary: CanaryConfig = CanaryConfig()
 
     def section(self, name: str) -> Any:

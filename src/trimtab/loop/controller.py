@@ -4,6 +4,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 
 from trimtab.loop.canary import (
+    SIGNALS,
     CanaryConfig,
     CanaryState,
     Decision,
@@ -13,6 +14,7 @@ from trimtab.loop.canary import (
     observe,
     share_of,
 )
+from trimtab.observe import SloConfig, breaches, events
 from trimtab.records import Feedback, Trace, UserError
 from trimtab.release import get, promote, rollback
 from trimtab.store import Store
@@ -42,12 +44,12 @@ class Controller:
         self,
         store: Store,
         config: CanaryConfig,
-        latency_seconds: float,
+        slo: SloConfig,
         on_arms: Callable[[str, str | None], None] | None,
     ) -> None:
         self._store = store
         self._config = config
-        self._latency = latency_seconds
+        self._slo = slo
         self._gateway = on_arms is not None
         self._on_arms: Callable[[str, str | None], None] = on_arms or (lambda stable, canary: None)
         self._state, self._position = _load(store)
@@ -129,8 +131,22 @@ class Controller:
             position = row
             if trace.release in (state.release, state.stable):
                 feedback = self._store.feedback.for_trace(trace.id)
-                state = observe(state, settled(trace, feedback, self.share(), self._latency), self._config)
-        return state, position
+                state = observe(state, settled(trace, feedback, self.share(), self._slo), self._config)
+        return (state if position == self._position else self._budgeted(state, now)), position
+
+    def _budgeted(self, state: CanaryState, now: float) -> CanaryState:
+        """The state with the error budgets of the canary arm looked at."""
+        since = now - max(window.long for window in self._slo.windows)
+        seen = [
+            (trace.time, events(trace, (), self._slo))
+            for trace in self._store.traces.query(release=state.release, arm="canary", since=since)
+        ]
+        for objective in ("error", "slow"):
+            found = breaches(objective, [(at, raised[objective]) for at, raised in seen], now, self._slo)
+            if found:
+                burn = found[0]
+                return replace(state, breach=f"{objective}: {burn.bad} of {burn.n}, {burn.burn:.0f}× the error budget")
+        return state
 
     def _acted(self, state: CanaryState, decision: Decision) -> CanaryState:
         if decision.action == "push":
@@ -168,20 +184,15 @@ class Controller:
         self._store.canary.save({"state": state.to_json(), "position": position})
 
 
-def settled(trace: Trace, feedback: list[Feedback], share: float, latency_seconds: float) -> Request:
+def settled(trace: Trace, feedback: list[Feedback], share: float, slo: SloConfig) -> Request:
     """What one request raised, once people have had their time to speak."""
-    raised = {
-        "errors": bool(trace.error),
-        "slow": trace.timing.total > latency_seconds,
-        "guard_trips": trace.tripped,
-        "complaints": any(word.thumb is False or word.edit is not None or word.escalated for word in feedback),
-    }
+    raised = events(trace, feedback, slo)
     severities = [word.severity for word in feedback if word.severity is not None]
     return Request(
         arm=trace.arm,
         share=share,
         user=trace.user,
-        raised=frozenset(name for name, true in raised.items() if true),
+        raised=frozenset(name for name in SIGNALS if raised[name]),
         severity=min(severities, default=None),
     )
 

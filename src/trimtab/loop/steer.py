@@ -41,4 +41,4 @@ def gateway_alive(workspace: Workspace, now: float) -> bool:
 def controller_here(workspace: Workspace) -> Controller:
     """A controller with no gateway beside it: it moves aliases and state, a gateway reads them when it starts."""
     config = workspace.config
-    return Controller(workspace.store, config.canary, config.slo.latency_seconds, None)
+    return Controller(workspace.store, config.canary, config.slo, None)

@@ -81,9 +81,19 @@ def step_key(workspace: Workspace, step: Step, outputs: Mapping[str, Outputs]) -
 
 def _one(workspace: Workspace, step: Step, outputs: Mapping[str, Outputs], progress: Progress) -> StepRun:
     key = step_key(workspace, step, outputs)
-    if (known := workspace.store.journal.find(step.name, key)) is not None:
+    known = workspace.store.journal.find(step.name, key)
+    if known is not None and _present(workspace, known):
         return StepRun(step.name, True, known, 0.0, 0.0)
     with metered() as meter:
         result = step.run(Context(workspace, outputs, progress, key))
     workspace.store.journal.finish(step.name, key, result, meter.seconds, meter.peak_rss_mb)
     return StepRun(step.name, False, result, meter.seconds, meter.peak_rss_mb)
+
+
+def _present(workspace: Workspace, outputs: Outputs) -> bool:
+    """Whether the artefacts that a known step gave are still here (``gc`` may have taken them)."""
+    return all(workspace.store.artefacts.has(outputs[name]) for name in ("model", "rows") if _named(outputs.get(name)))
+
+
+def _named(value: Any) -> bool:
+    return isinstance(value, str)

@@ -1,0 +1,62 @@
+"""`serve` and `dashboard`: the two commands that listen."""
+
+import os
+import secrets
+from pathlib import Path
+
+import click
+
+from trimtab.cli.common import open_workspace, say, workspace_options
+
+
+@click.command()
+@click.option("--host", default=None, help="[default: gateway.host]")
+@click.option("--port", type=int, default=None, help="[default: gateway.port]")
+@workspace_options
+def serve(host: str | None, port: int | None, workspace: Path, overrides: tuple[str, ...]) -> None:
+    """Serve the stable release with the OpenAI API, the canary beside it, until stopped."""
+    from trimtab.loop.live import Live
+    from trimtab.serve import bind, run_server
+
+    found = open_workspace(workspace, overrides)
+    gateway = found.config.gateway
+    listener = bind(host or gateway.host, gateway.port if port is None else port)
+    live = Live(found)
+    run_server(live.app, listener=listener, on_ready=lambda url: say(f"serving {gateway.name} on {url}/v1"))
+
+
+@click.command()
+@click.option("--host", default="127.0.0.1", show_default=True)
+@click.option("--port", type=int, default=8420, show_default=True)
+@workspace_options
+def dashboard(host: str, port: int, workspace: Path, overrides: tuple[str, ...]) -> None:
+    """One page over the workspace: both arms' signals, the verdict, releases, the rollback switch."""
+    from trimtab.loop.status import status
+    from trimtab.loop.steer import steer
+    from trimtab.serve import bind, run_server
+    from trimtab.web import create_dashboard
+
+    found = open_workspace(workspace, overrides)
+    listener = bind(host, port)
+    token_file = found.state / "admin.token"
+
+    def rollback(which: str | None) -> str:
+        steer(found, "rollback", {"release": which or ""})
+        return found.store.aliases.get("stable") or ""
+
+    app = create_dashboard(lambda: status(found.store, found.config.canary), rollback, admin_token(token_file))
+    run_server(
+        app,
+        listener=listener,
+        on_ready=lambda url: say(f"dashboard on {url}\nadmin token in {token_file}"),
+    )
+
+
+def admin_token(path: Path) -> str:
+    """The workspace's admin token, made on first use and readable by its owner alone."""
+    if not path.exists():
+        path.parent.mkdir(parents=True, exist_ok=True)
+        handle = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+        with os.fdopen(handle, "w") as file:
+            file.write(secrets.token_urlsafe(24))
+    return path.read_text("utf-8").strip()

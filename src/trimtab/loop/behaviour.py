@@ -1,0 +1,95 @@
+"""What shapes behaviour, taken from the workspace into artefacts; and back into an assistant that answers."""
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from trimtab.engine import Chat, Engine, Sampling, open_engine
+from trimtab.guard import PolicyGuards, load_policy
+from trimtab.loop.config import PlanLimits, Serving
+from trimtab.loop.workspace import Workspace
+from trimtab.model import Dialect
+from trimtab.records import Behaviour
+from trimtab.store import Store
+from trimtab.tools import Assistant, Effects, Index, Limits, Toolbox, load_documents, load_tools
+
+GUARDS_VERSION = "guards-1"
+"""Raised by hand when the guards' code judges differently."""
+
+
+@dataclass(frozen=True)
+class Arm:
+    """A release that is loaded: its assistant, and what must be closed when it goes."""
+
+    behaviour: Behaviour
+    assistant: Assistant
+    engine: Engine
+    chat: Chat
+
+    def close(self) -> None:
+        self.engine.close()
+
+
+def behaviour_of(workspace: Workspace, model: str, *, chat_template: str | None = None) -> Behaviour:
+    """The behaviour of artefact ``model`` in this workspace; its files are kept as artefacts.
+
+    ``chat_template``: the digest of another template than the model folder's.
+    """
+    files, serving, store = workspace.config.files, workspace.config.serving, workspace.store
+    decoding = {**serving.decoding.model_dump(), **{f"limit_{k}": v for k, v in serving.limits.model_dump().items()}}
+    return Behaviour(
+        model=model,
+        chat_template=chat_template or Dialect.of(store.artefacts.path(model)).digest,
+        system_prompt=workspace.path(files.system).read_text("utf-8").strip(),
+        decoding=decoding,
+        tools=store.artefacts.put(workspace.path(files.tools).parent),
+        policy=store.artefacts.put(workspace.path(files.policy)),
+        guards=GUARDS_VERSION,
+        index=store.artefacts.put(workspace.path(files.knowledge)),
+        precision=serving.precision,
+    )
+
+
+def toolbox_of(workspace: Workspace, effects: Effects) -> Toolbox:
+    """The workspace's tools as they are now."""
+    files = workspace.config.files
+    return load_tools(workspace.path(files.tools), effects, Index(load_documents(workspace.path(files.knowledge))))
+
+
+def open_arm(store: Store, behaviour: Behaviour, serving: Serving, effects: Effects) -> Arm:
+    """Load a release's engine and compose its assistant, from artefacts alone."""
+    folder = store.artefacts.path(behaviour.model)
+    engine = open_engine(serving.engine, folder, **_options(store, behaviour, serving))
+    chat = Chat(engine, Dialect.of(folder))
+    return Arm(behaviour, _assistant(store, behaviour, chat, effects), engine, chat)
+
+
+def _options(store: Store, behaviour: Behaviour, serving: Serving) -> dict[str, Any]:
+    """What the configured engine's constructor takes; ``auto`` passes on what the engine it finds knows."""
+    openvino: dict[str, Any] = {
+        "precision": behaviour.precision,
+        "cache_gb": serving.cache_gb,
+        "workdir": store.folder / "engines",
+    }
+    torch: dict[str, Any] = {"dtype": {"bf16": "bfloat16", "f32": "float32"}[behaviour.precision]}
+    return {"auto": openvino | torch, "openvino": openvino, "torch": torch}[serving.engine]
+
+
+def _assistant(store: Store, behaviour: Behaviour, chat: Chat, effects: Effects) -> Assistant:
+    index = Index(load_documents(store.artefacts.path(behaviour.index)))
+    decoding = dict(behaviour.decoding)
+    return Assistant(
+        reply=chat.reply,
+        toolbox=load_tools(_only(store.artefacts.path(behaviour.tools), "*.yaml"), effects, index),
+        guards=PolicyGuards(load_policy(_only(store.artefacts.path(behaviour.policy), "*.md"))),
+        limits=Limits(**{name: decoding[f"limit_{name}"] for name in PlanLimits.model_fields}),
+        system=behaviour.system_prompt,
+        sampling=Sampling(
+            max_tokens=decoding["max_tokens"], temperature=decoding["temperature"], top_p=decoding["top_p"]
+        ),
+    )
+
+
+def _only(folder: Path, pattern: str) -> Path:
+    (found,) = folder.glob(pattern)
+    return found

@@ -1,0 +1,81 @@
+"""A workspace being served: the gateway's arms follow the store, the controller ticks beside it."""
+
+import asyncio
+import logging
+import threading
+import time
+from collections.abc import Callable
+
+from starlette.applications import Starlette
+
+from trimtab.loop.behaviour import open_arm
+from trimtab.loop.controller import Controller
+from trimtab.loop.workspace import Workspace
+from trimtab.observe import Meter as CostMeter
+from trimtab.observe import StoreSink
+from trimtab.records import UserError
+from trimtab.release import get
+from trimtab.serve import Gateway, Served, create_app
+from trimtab.text import scrub
+
+_TICK_SECONDS = 0.5
+_log = logging.getLogger("trimtab.live")
+
+
+class Live:
+    """Gateway and controller over one workspace. ``app`` is the ASGI application; ``close`` when it has ended."""
+
+    def __init__(self, workspace: Workspace, clock: Callable[[], float] = time.time) -> None:
+        self._workspace, self._clock = workspace, clock
+        self._store = workspace.store
+        self._open: dict[str, Served] = {}
+        self._swapping = threading.Lock()
+        self.controller = Controller(self._store, workspace.config.canary, workspace.config.slo, self._set_arms)
+        self.gateway = Gateway(
+            StoreSink(self._store, scrub, workspace.config.serving.capture, clock=clock),
+            config=workspace.config.gateway,
+            share=self.controller.share,
+            find_trace=self._store.traces.get,
+            meter=CostMeter(workspace.config.serving.dollars_per_hour, time.perf_counter),
+            clock=clock,
+        )
+        self.app: Starlette = create_app(self.gateway, tasks={"controller": self._steer})
+        self._load()
+
+    def _load(self) -> None:
+        """Open what the store says is stable, and a running canary beside it. Raises UserError."""
+        stable = self._store.aliases.get("stable")
+        if stable is None:
+            raise UserError("nothing is released yet", fix="Run `trimtab run` first")
+        state = self.controller.state
+        running = state is not None and state.verdict == "running"
+        self._set_arms(stable, state.release if state is not None and running else None)
+
+    def _set_arms(self, stable: str, canary: str | None) -> None:
+        """Serve these two from now on; an arm that is still open keeps its engine."""
+        with self._swapping:
+            wanted = [stable] + ([canary] if canary else [])
+            self._open = {digest: self._open.get(digest) or self._served(digest) for digest in wanted}
+            self.gateway.set_arms(self._open[stable], self._open[canary] if canary else None)
+
+    def _served(self, digest: str) -> Served:
+        arm: Arm = open_arm(
+            self._store, get(self._store, digest).behaviour, self._workspace.config.serving, self._store
+        )
+        return Served(release=digest, assistant=arm.assistant, close=arm.close)
+
+    async def _steer(self) -> None:
+        """Tick for ever; a tick that fails is logged and tried again, for a stuck canary must still roll back."""
+        while True:
+            try:
+                await asyncio.to_thread(self.tick)
+            except Exception:  # the named boundary: one failing tick must not end the watch
+                _log.exception("the canary controller failed; it tries again")
+            await asyncio.sleep(_TICK_SECONDS)
+
+    def tick(self) -> None:
+        """One look at what has settled, and a look at whether somebody moved ``stable``."""
+        self.controller.tick(self._clock())
+        stable = self._store.aliases.get("stable")
+        if stable is not None and stable not in self._open:
+            self._set_arms(stable, None)

@@ -1,0 +1,75 @@
+"""Judging: π0, the incumbent and the candidate on the same sealed cases."""
+
+import getpass
+import time
+from typing import Any
+
+from trimtab.curate import Quarantine
+from trimtab.loop.behaviour import behaviour_of
+from trimtab.loop.judging import judge, sealed_suite
+from trimtab.loop.rows import contaminated_rows
+from trimtab.loop.steps.data import sealed_set, source_files
+from trimtab.loop.turn import Context, Step
+from trimtab.loop.workspace import Workspace
+from trimtab.records import Behaviour, digest, file_digest
+from trimtab.release import get
+
+
+def evaluate(context: Context) -> dict[str, Any]:
+    """Scorecards of base, incumbent and candidate, kept in the store under the keys that are returned."""
+    workspace = context.workspace
+    base = str(context.outputs["base"]["model"])
+    suite = sealed_suite(workspace)
+    quarantine = sealed_set(workspace)
+    _look(workspace, quarantine)
+    behaviours = {
+        "base": behaviour_of(workspace, base),
+        "incumbent": get(workspace.store, "stable").behaviour,
+        "candidate": behaviour_of(workspace, str(context.outputs["refresh"]["model"])),
+    }
+    for behaviour in dict.fromkeys(behaviours.values()):
+        judge(context, behaviour, suite, base)
+    return {
+        **{name: _key(behaviour, suite.digest, base) for name, behaviour in behaviours.items()},
+        "release": behaviours["candidate"].digest,
+        "behaviour": behaviours["candidate"].to_json(),
+        "suite": suite.digest,
+        "contaminated": contaminated_rows(context, quarantine),
+    }
+
+
+def _key(behaviour: Behaviour, suite: str, base: str) -> str:
+    return f"{behaviour.digest}:{suite}:{base}"
+
+
+def _look(workspace: Workspace, quarantine: Quarantine) -> None:
+    quarantine.record_look(workspace.store.ledger, who=_who(), purpose="evaluate", time=time.time())
+
+
+def _who() -> str:
+    try:
+        return getpass.getuser()
+    except (KeyError, OSError):
+        return "unknown"
+
+
+def _watched(workspace: Workspace) -> Any:
+    """What decides on the scorecards beside the models: cases, behaviour files and the incumbent."""
+    config = workspace.config
+    files = (config.files.system, config.files.policy, config.files.tools)
+    knowledge = sorted(workspace.path(config.files.knowledge).rglob("*.md"))
+    tables = sorted(workspace.path(config.files.tools).parent.glob("*.jsonl"))
+    cases = (*config.cases.sealed, *config.cases.redteam)
+    paths = [*(workspace.path(path) for path in (*files, *cases)), *knowledge, *tables]
+    stable = workspace.store.aliases.get("stable")
+    return [stable, digest({str(path): file_digest(path) for path in paths}), source_files(workspace)]
+
+
+EVALUATE = Step(
+    "evaluate",
+    1,
+    evaluate,
+    needs=("base", "curate", "refresh"),
+    sections=("evaluate", "serving", "data"),
+    watch=_watched,
+)
