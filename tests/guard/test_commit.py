@@ -19,7 +19,7 @@ RULE: dict[str, Any] = {
     "status_field": "status",
     "refundable": ["delivered", "lost"],
 }
-ORDERS = {
+ORDERS: dict[str, dict[str, Any]] = {
     "AB-1": {"order_id": "AB-1", "status": "delivered", "total": 80.0},
     "AB-2": {"order_id": "AB-2", "status": "packed", "total": 80.0},
     "AB-3": {"order_id": "AB-3", "status": "delivered"},
