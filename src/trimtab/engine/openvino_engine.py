@@ -1,6 +1,5 @@
 """The fast engine on CPUs: openvino-genai's continuous batching with paged keys and values and a prefix cache."""
 
-import gc
 import threading
 from collections.abc import Callable, Iterable, Sequence
 from importlib.util import find_spec
@@ -11,6 +10,7 @@ from trimtab.engine.batch import Gather
 from trimtab.engine.core import Caps, Chunk, Finish, Request, Sampling
 from trimtab.engine.gguf_cache import ModelFacts, gguf_of, model_facts
 from trimtab.engine.limits import check_scored, room
+from trimtab.engine.memory import give_back
 from trimtab.engine.worker import Slot, Worker
 from trimtab.model import weights_digest
 
@@ -156,7 +156,7 @@ class _OpenVinoStepper:
     def reset(self) -> None:
         """A pipeline that failed in a step keeps its broken requests, so a new one is opened for the next request."""
         self._handles, self._pipeline = {}, None
-        gc.collect()
+        give_back()
 
     def close(self) -> None:
         for handle in self._handles.values():

@@ -1,6 +1,5 @@
 """The engine that is always there: transformers on its own thread, joined batches, shared prompt prefixes."""
 
-import gc
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -12,6 +11,7 @@ from trimtab.engine.core import Caps, Chunk, Finish, Request
 from trimtab.engine.forward import extend, score
 from trimtab.engine.kv import Batch, Row, check_cacheable
 from trimtab.engine.limits import check_scored, room
+from trimtab.engine.memory import give_back
 from trimtab.engine.pick import generator_of, pick
 from trimtab.engine.prefixes import Prefixes
 from trimtab.engine.worker import Slot, Worker
@@ -123,7 +123,7 @@ class _TorchStepper:
     def close(self) -> None:
         self.reset()
         self._model = None
-        gc.collect()
+        give_back()
 
     @torch.inference_mode()
     def score(self, prompt_ids: Sequence[int], completion_ids: Sequence[int]) -> list[float]:

@@ -114,14 +114,22 @@ class Worker:
             self._condition.notify()
 
     def _run(self) -> None:
-        while self._await_work():
-            self._do_calls()
-            self._drop_cancelled()
-            self._admit()
-            self._step()
-        self._do_calls()
-        self._end_all("cancelled")
-        self._stepper.close()
+        try:
+            while self._await_work():
+                self._do_calls()
+                try:
+                    self._turn()
+                except Exception as error:
+                    self._lose_all(error)
+        finally:
+            self._shut()
+
+    def _turn(self) -> None:
+        self._drop_cancelled()
+        self._admit()
+        if self._running:
+            for slot, chunk in self._stepper.step():
+                self._tell(slot, chunk)
 
     def _await_work(self) -> bool:
         with self._condition:
@@ -133,10 +141,18 @@ class Worker:
             self._calls.popleft()()
 
     def _drop_cancelled(self) -> None:
+        with self._condition:
+            waiting = [slot for slot in self._waiting if slot.cancelled]
+            for slot in waiting:
+                self._waiting.remove(slot)
+        for slot in waiting:
+            slot.tell(Chunk((), (), "cancelled"))
         for slot in [slot for slot in self._running if slot.cancelled]:
             del self._running[slot]
-            self._stepper.drop(slot)
-            slot.tell(Chunk((), (), "cancelled"))
+            try:
+                self._stepper.drop(slot)
+            finally:
+                slot.tell(Chunk((), (), "cancelled"))
 
     def _admit(self) -> None:
         while len(self._running) < self._stepper.capacity and not self._closed and (slot := self._next()) is not None:
@@ -157,29 +173,30 @@ class Worker:
         with self._condition:
             return self._waiting.popleft() if self._waiting else None
 
-    def _step(self) -> None:
-        if not self._running:
-            return
-        try:
-            for slot, chunk in self._stepper.step():
-                self._tell(slot, chunk)
-        except Exception as error:
-            _log.exception("a step failed, so every running request fails")
-            self._stepper.reset()
-            lost, self._running = list(self._running), {}
-            for slot in lost:
-                slot.tell(Chunk((), (), "error", _words(error)))
-
     def _tell(self, slot: Slot, chunk: Chunk) -> None:
         if chunk.finish is not None:
             del self._running[slot]
         slot.tell(chunk)
 
-    def _end_all(self, finish: Finish) -> None:
-        for slot in (*self._running, *self._waiting):
-            slot.tell(Chunk((), (), finish))
-        self._running.clear()
-        self._waiting.clear()
+    def _lose_all(self, error: Exception) -> None:
+        _log.error("a step failed, so every running request fails", exc_info=error)
+        lost, self._running = list(self._running), {}
+        for slot in lost:
+            slot.tell(Chunk((), (), "error", _words(error)))
+        self._stepper.reset()
+
+    def _shut(self) -> None:
+        """The thread's last act: nobody is left waiting, whether it was closed or has failed."""
+        with self._condition:
+            finish: Finish = "cancelled" if self._closed else "error"
+            self._closed = True
+            left = [*self._running, *self._waiting]
+            self._running.clear()
+            self._waiting.clear()
+        self._do_calls()
+        for slot in left:
+            slot.tell(Chunk((), (), finish, "" if finish == "cancelled" else "the engine's thread has failed"))
+        self._stepper.close()
 
 
 def _settle(future: "Future[Result]", function: Callable[[], Result]) -> None:
