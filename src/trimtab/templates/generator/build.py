@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 import yaml
 
-from trimtab.records import Case, Comparison, Example, ToolSchema
+from trimtab.records import Case, Comparison, Example, Message, ToolSchema
 from trimtab.templates.generator.calculator import calculator_scenes, price_scenes
 from trimtab.templates.generator.conversations import conversation_scenes
 from trimtab.templates.generator.knowledge import knowledge_scenes, missing_scenes
@@ -51,6 +51,15 @@ class Generated:
     comparisons: tuple[Comparison, ...] = ()
     cases: tuple[Case, ...] = ()
     traffic: tuple[Item, ...] = ()
+
+    @property
+    def conversations(self) -> list[tuple[Message, ...]]:
+        """The messages of every row but the comparisons."""
+        return [
+            *(example.messages for example in self.examples),
+            *(case.messages for case in self.cases),
+            *(item.messages for item in self.traffic),
+        ]
 
 
 def generate(
@@ -127,8 +136,10 @@ def _comparisons(
     stage: Stage, counts: Mapping[str, int], seen: set[tuple[str, ...]], wanted: int
 ) -> list[tuple[Scene, Wrong]]:
     """New scenes in the shares of ``counts``, one wrong reply each, the reasons of a kind taken in turn."""
-    total = sum(counts.values())
-    shares = {kind: round(count * wanted / total) for kind, count in counts.items()} if total else {}
+    total = max(1, sum(counts.values()))
+    shares = {kind: round(count * wanted / total) for kind, count in counts.items()}
+    most = max(shares, key=lambda kind: shares[kind])
+    shares[most] = max(0, shares[most] + (wanted if any(counts.values()) else 0) - sum(shares.values()))
     pairs: list[tuple[Scene, Wrong]] = []
     used: dict[str, int] = {}
     for scene in _scenes(stage, shares, seen):

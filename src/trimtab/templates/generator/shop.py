@@ -70,7 +70,7 @@ _NAMES: Mapping[Part, tuple[str, ...]] = {
     "traffic": ("Nina", "Sam", "Rosa", "Emil", "Tara", "Victor", "Joan", "Idris"),
     "development": ("Edda", "Hugo", "Selma", "Ravi"),
 }
-_STATUSES = ("delivered",) * 8 + ("shipped",) * 5 + ("processing",) * 3 + ("packed",) * 2
+_STATUSES: tuple[str, ...] = ("delivered",) * 8 + ("shipped",) * 5 + ("processing",) * 3 + ("packed",) * 2
 _STATUSES += ("lost",) * 2 + ("refunded",) * 2 + ("cancelled",) * 2
 _MONTHS = ("January", "February", "March", "April", "May", "June", "July", "August", "September", "October")
 _DELIVERY, _FREE_FROM = 495, 8000
