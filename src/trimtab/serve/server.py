@@ -14,6 +14,8 @@ _GRACE_SECONDS = 30
 
 def bind(host: str, port: int) -> socket.socket:
     """A listening socket; port 0 takes a free one. Raises UserError when host or port cannot be had."""
+    if not 0 <= port <= 65535:
+        raise UserError(f"no such port {port}", field="serving.port", expected="0 to 65535")
     try:
         family, kind, protocol, _, address = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)[0]
     except (OSError, UnicodeError) as error:
@@ -24,7 +26,7 @@ def bind(host: str, port: int) -> socket.socket:
         listener.bind(address)
         listener.listen(2048)
         listener.set_inheritable(False)
-    except (OSError, OverflowError) as error:
+    except OSError as error:
         listener.close()
         raise _refused(error, host, port) from error
     return listener
