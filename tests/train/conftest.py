@@ -6,6 +6,7 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
+from transformers.models.llama.modeling_llama import LlamaRMSNorm
 
 from trimtab.model import load, tiny_random_model
 from trimtab.train.batch import Group, TokenSequence
@@ -22,7 +23,13 @@ def model(folder: Path) -> Any:
 
 
 @pytest.fixture
-def model64(folder: Path) -> Any:
+def model64(folder: Path, monkeypatch: pytest.MonkeyPatch) -> Any:
+    """In float64 throughout: transformers' own norm would compute in float32."""
+
+    def forward(self: Any, x: torch.Tensor) -> torch.Tensor:
+        return torch.nn.functional.rms_norm(x, self.weight.shape, self.weight, self.variance_epsilon)
+
+    monkeypatch.setattr(LlamaRMSNorm, "forward", forward)
     return load(folder, dtype="float64")
 
 

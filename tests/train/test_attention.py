@@ -6,9 +6,9 @@ import pytest
 import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from tests.train.conftest import random_groups
 from torch import Tensor
 
-from tests.train.conftest import random_groups
 from trimtab.records import UserError
 from trimtab.train.attention import attend_by_mask, attend_in_pieces, forest_attention
 from trimtab.train.batch import Segments
@@ -68,10 +68,10 @@ def test_a_wrong_tree_is_seen() -> None:
 def test_bfloat16_inputs_are_attended_in_float32() -> None:
     forest = plant(random_groups(0), 1.0).segments
     torch.manual_seed(0)
-    narrow = [torch.randn(1, heads, sum(forest.length), 8).bfloat16() for heads in (4, 2, 2)]
+    query, key, value = (torch.randn(1, heads, sum(forest.length), 8).bfloat16() for heads in (4, 2, 2))
     module = torch.nn.Module()
-    out, _ = forest_attention(module, *narrow, None, forest=forest)
-    wide = attend_by_mask(*(tensor.float() for tensor in narrow), forest, 8**-0.5)
+    out, _ = forest_attention(module, query, key, value, None, forest=forest)
+    wide = attend_by_mask(query.float(), key.float(), value.float(), forest, 8**-0.5)
     assert out.dtype == torch.float32
     assert torch.allclose(out, wide.transpose(1, 2), atol=1e-5)
 

@@ -4,8 +4,8 @@ import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-
 from tests.train.conftest import random_groups, sequence
+
 from trimtab.train.batch import Batch, Group
 from trimtab.train.forest import cut, pack, packed_tokens, plant
 

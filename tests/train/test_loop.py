@@ -6,8 +6,8 @@ from typing import Any
 
 import pytest
 import torch
-
 from tests.train.conftest import random_groups
+
 from trimtab.model import load
 from trimtab.records import Silent, UserError
 from trimtab.train.batch import Batch
@@ -20,7 +20,15 @@ from trimtab.train.precision import precision
 from trimtab.train.schedule import step_rows
 from trimtab.train.score import forest_scorer
 
-GOLDEN = ()
+GOLDEN = (
+    6.955496936794498,
+    7.077728639283174,
+    6.885886877637306,
+    4.643280734385698,
+    5.320827013635744,
+    5.438425625447283,
+)
+"""Losses of the run below in float64 on one thread."""
 
 
 class Killed(Exception):
@@ -112,7 +120,7 @@ def test_micro_batches_move_the_parameters_like_the_big_batch(folder: Path) -> N
     (one, big, whole), (many, small, summed) = moved
     assert one == 1 < many
     assert big["loss"] == pytest.approx(small["loss"], rel=1e-12)
-    assert big["grad_norm"] == pytest.approx(small["grad_norm"], rel=1e-8)
+    assert big["grad_norm"] == pytest.approx(small["grad_norm"], rel=1e-12)
     assert all(torch.allclose(a, b, atol=1e-8) for a, b in zip(whole, summed, strict=True))
 
 

@@ -5,9 +5,9 @@ from dataclasses import replace
 
 import pytest
 import torch
+from tests.train.conftest import random_groups
 from torch import Tensor
 
-from tests.train.conftest import random_groups
 from trimtab.train.batch import Batch
 from trimtab.train.config import PreferenceLoss
 from trimtab.train.forest import plant

@@ -7,8 +7,8 @@ from typing import Any
 
 import pytest
 import torch
+from tests.train.test_loop import KillAt, Killed
 
-from tests.train.test_loop import Killed, KillAt
 from trimtab.model import load, weights_digest
 from trimtab.records import Comparison, Example, Message, UserError
 from trimtab.train import LoraConfig, TrainConfig, train_dpo, train_sft
@@ -108,13 +108,15 @@ def test_a_separate_reference_is_scored_once_and_cached(
     taught = tmp_path / "taught"
     train_sft(folder, EXAMPLES, SFT, work=tmp_path / "sft", out=taught)
     config = DPO.model_copy(update={"epochs": 1})
-    report = train_dpo(
-        taught, PAIRS, config, work=tmp_path / "work", out=tmp_path / "out", reference_folder=folder
-    )
+    report = train_dpo(taught, PAIRS, config, work=tmp_path / "work", out=tmp_path / "out", reference_folder=folder)
     assert abs(report.losses[0] - math.log(2)) > 1e-3
     opened: list[Path] = []
-    real = module.load
-    monkeypatch.setattr(module, "load", lambda path, **options: opened.append(path) or real(path, **options))
+
+    def spy(path: Path, **options: Any) -> Any:
+        opened.append(path)
+        return load(path, **options)
+
+    monkeypatch.setattr(module, "load", spy)
     again = config.model_copy(update={"seed": 3})
     train_dpo(taught, PAIRS, again, work=tmp_path / "work", out=tmp_path / "out", reference_folder=folder)
     assert opened == [taught]
@@ -143,7 +145,7 @@ def test_a_model_that_cannot_share_trains_all_the_same_and_says_so(
     plain = train_sft(folder, EXAMPLES, config, work=tmp_path / "b", out=tmp_path / "b-out")
     assert plain.notes == ("no prefix sharing: it is recurrent",)
     assert plain.tokens_processed > 2 * shared.tokens_processed
-    assert plain.losses == pytest.approx(shared.losses, abs=1e-7)
+    assert plain.losses == pytest.approx(shared.losses, abs=1e-5)
 
 
 def test_the_configuration_must_be_the_methods(folder: Path, tmp_path: Path) -> None:

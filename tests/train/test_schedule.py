@@ -1,5 +1,7 @@
 """Which rows and which learning rate a step has is settled by the seed alone."""
 
+from itertools import chain
+
 import pytest
 
 from trimtab.train import LoraConfig, TrainConfig
@@ -9,7 +11,7 @@ from trimtab.train.schedule import learning_rate, step_rows
 def test_each_epoch_sees_every_row_once_in_an_order_of_its_own() -> None:
     steps = step_rows(10, TrainConfig(epochs=2, rows_per_step=4))
     assert [len(step) for step in steps] == [4, 4, 2] * 2
-    first, second = sum(steps[:3], []), sum(steps[3:], [])
+    first, second = [*chain(*steps[:3])], [*chain(*steps[3:])]
     assert sorted(first) == sorted(second) == list(range(10))
     assert first != second
     assert steps == step_rows(10, TrainConfig(epochs=2, rows_per_step=4))
