@@ -33,7 +33,7 @@ KINDS: Mapping[str, Callable[[Stage], Iterator[Scene]]] = {
     "trade": trade_scenes,
 }
 COUNTS: Mapping[Part, Mapping[str, int]] = {
-    "train": dict(zip(KINDS, (160, 56, 104, 16, 66, 26, 30, 26, 46, 54, 0), strict=True)),
+    "train": dict(zip(KINDS, (146, 50, 102, 14, 60, 22, 26, 22, 46, 54, 0), strict=True)),
     "sealed": dict(zip(KINDS, (30, 13, 18, 5, 16, 6, 8, 8, 8, 8, 30), strict=True)),
     "traffic": dict(zip(KINDS, (90, 40, 40, 14, 56, 16, 28, 20, 24, 18, 72), strict=True)),
     "development": dict(zip(KINDS, (14, 6, 8, 2, 10, 4, 4, 4, 4, 4, 0), strict=True)),

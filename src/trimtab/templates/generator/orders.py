@@ -149,12 +149,13 @@ def _refund_wrongs(scene: Scene, row: dict[str, Any], allowed: bool) -> list[tup
 
 def _order_wrongs(stage: Stage, scene: Scene, order: Order, row: dict[str, Any]) -> list[tuple[str, int, Message]]:
     other = stage.rng.choice([o for o in stage.shop.orders_of(stage.part) if o.order_id != order.order_id])
-    asked_for = scene.expected.facts[0]
+    fact = scene.expected.facts[0]
+    another = {str(row["total"]): str(other.total), row["items"]: other.items}.get(fact, other.paid)
     status = "delivered" if row["status"] != "delivered" else "shipped"
     invented = status_reply(order.order_id, status, other.paid)
     return [
         ("invented status", 0, said(invented)),
-        ("wrong field", 2, said(scene.answer.replace(asked_for, other.paid if asked_for != other.paid else "1 June"))),
+        ("wrong fact", 2, said(scene.answer.replace(fact, another))),
         ("wrong order number", 0, call_turn("lookup_order", {"order_id": other.order_id})),
         ("asks for what is known", 0, said(ASK_ORDER[0])),
         ("hedged", 2, said(f"It seems that {scene.answer[0].lower()}{scene.answer[1:]} I might be wrong.")),
@@ -167,6 +168,9 @@ def _damaged(stage: Stage, order_id: str) -> str:
 
 
 def _share(stage: Stage, order: Order) -> float | None:
-    """A part of the total, in dollars with two digits of cents; None where the total is small."""
+    """A part of the total, in dollars that print as they are written; None where the total is small."""
     most = int(order.total) - 4
-    return float(stage.amount(3, most)) if most > 8 and order.status in REFUNDABLE else None
+    if most <= 8 or order.status not in REFUNDABLE:
+        return None
+    amount = stage.amount(3, most)
+    return float(amount) if "." in amount else int(amount)

@@ -84,11 +84,11 @@ def _continue(text: str, before: str) -> str:
         return text
     if not before.strip() or before.rstrip()[-1] in ".!?":
         return text[0].upper() + text[1:]
-    starts_lower = text.split()[0] not in {"I", "Just"} and not text[1:2].isupper() and text[0].isupper()
-    return text[0].lower() + text[1:] if starts_lower and text.split()[0] in _CIRCUMSTANCE else text
+    return text[0].lower() + text[1:] if text.split()[0] in _CIRCUMSTANCE else text
 
 
-_CIRCUMSTANCE = {"My", "We", "It", "Your", "A", "This", "Nothing", "The"}
+_CIRCUMSTANCE = {"My", "We", "It", "Your", "A", "This", "Nothing", "The", "Just"}
+"""First words of the circumstances that stand in lower case after a comma."""
 
 
 def _lower(text: str, with_ids: bool) -> str:
