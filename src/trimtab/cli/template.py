@@ -78,7 +78,8 @@ def _sealed_tenth(examples: Sequence[Example]) -> tuple[list[Example], list[Exam
     ranked = sorted(examples, key=lambda row: row.id)
     if len(ranked) < 4:
         raise UserError(f"{len(ranked)} rows are too few to teach and to judge by", expected="at least 4 chats")
-    sealed, train = [], []
+    sealed: list[Example] = []
+    train: list[Example] = []
     for row in ranked:
         question = next((turn.content for turn in row.messages if turn.role == "user"), row.id)
         (sealed if _side(question) == "sealed" else train).append(row)
@@ -100,8 +101,8 @@ def _case(row: Example) -> Case:
 
     last = max(i for i, turn in enumerate(row.messages) if turn.role != "assistant") + 1
     calls = tuple(call for turn in row.messages[last:] for call in turn.tool_calls)
-    action = row.labels.get("action") or action_of(row)
-    return Case(row.messages[:last], Expected(action=action or "answer", calls=calls), row.tools, dict(row.labels))
+    action = row.labels.get("action") or action_of(row.messages)
+    return Case(row.messages[:last], Expected(action=action, calls=calls), row.tools, dict(row.labels))
 
 
 def _starters(name: str, pairs: bool) -> dict[str, str]:

@@ -10,7 +10,7 @@ import psutil
 
 from trimtab.curate import import_cases, import_sources
 from trimtab.loop.behaviour import toolbox_of
-from trimtab.loop.rows import dressed, dressed_pair
+from trimtab.loop.rows import dress_of
 from trimtab.loop.workspace import Workspace
 from trimtab.model import Dialect, resolve
 from trimtab.records import Comparison, Example, read_jsonl
@@ -69,9 +69,9 @@ def estimate(workspace: Workspace) -> Estimate:
     examples = [row for row in rows if isinstance(row, Example)]
     pairs = [row for row in rows if isinstance(row, Comparison)]
     dialect = Dialect.of(folder)
-    rate = matmul_rate()
-    sft = _tokens(dialect, [dressed(row, workspace) for row in examples[:_SAMPLE]], len(examples))
-    dpo = _tokens(dialect, [_whole(dressed_pair(row, workspace)) for row in pairs[:_SAMPLE]], len(pairs))
+    rate, dress = matmul_rate(), dress_of(workspace)
+    sft = _tokens(dialect, [dress.example(row) for row in examples[:_SAMPLE]], len(examples))
+    dpo = _tokens(dialect, [_whole(dress.pair(row)) for row in pairs[:_SAMPLE]], len(pairs))
     parts = [_training("sft", sft, parameters, rate, config.train.sft)]
     if config.train.dpo is not None:
         parts.append(_training("dpo", dpo * 1.6, parameters, rate, config.train.dpo))

@@ -59,9 +59,8 @@ class Live:
             self.gateway.set_arms(self._open[stable], self._open[canary] if canary else None)
 
     def _served(self, digest: str) -> Served:
-        arm: Arm = open_arm(
-            self._store, get(self._store, digest).behaviour, self._workspace.config.serving, self._store
-        )
+        behaviour = get(self._store, digest).behaviour
+        arm = open_arm(self._store, behaviour, self._workspace.config.serving, self._store)
         return Served(release=digest, assistant=arm.assistant, close=arm.close)
 
     async def _steer(self) -> None:

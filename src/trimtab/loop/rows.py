@@ -1,8 +1,6 @@
 """Curated rows as the steps use them: read from the artefact, dressed with the workspace's prompt and tools."""
 
-from collections.abc import Sequence
-from dataclasses import replace
-from functools import lru_cache
+from dataclasses import dataclass, replace
 from typing import TypeVar
 
 from trimtab.curate import Quarantine
@@ -10,7 +8,7 @@ from trimtab.loop.behaviour import toolbox_of
 from trimtab.loop.turn import Context
 from trimtab.loop.workspace import Workspace
 from trimtab.records import Comparison, Example, Message, Row, ToolSchema, iter_jsonl, row_from_json
-from trimtab.tools import Rehearsal
+from trimtab.tools import Rehearsal, with_system
 
 T = TypeVar("T", Example, Comparison)
 
@@ -23,25 +21,29 @@ def rows_of(context: Context, name: str, kind: type[T]) -> list[T]:
     return [row for row in rows if isinstance(row, kind)]
 
 
-def dressed(row: Example, workspace: Workspace) -> Example:
-    """The example as it is served: the system prompt and the tools where it brings none of its own."""
-    messages, tools = _dress(row.messages, row.tools, workspace)
-    return replace(row, messages=messages, tools=tools)
+@dataclass(frozen=True, slots=True)
+class Dress:
+    """What serving puts around every conversation: the system prompt and the tools' schemas."""
+
+    system: str
+    schemas: tuple[ToolSchema, ...]
+
+    def example(self, row: Example) -> Example:
+        """The example as it is served: the system prompt and the tools where it brings none of its own."""
+        return replace(row, messages=self._prompt(row.messages), tools=offered(row.tools, self.schemas))
+
+    def pair(self, row: Comparison) -> Comparison:
+        """As ``example``, for a pair."""
+        return replace(row, prompt=self._prompt(row.prompt), tools=offered(row.tools, self.schemas))
+
+    def _prompt(self, messages: tuple[Message, ...]) -> tuple[Message, ...]:
+        return with_system(messages, self.system)
 
 
-def dressed_pair(row: Comparison, workspace: Workspace) -> Comparison:
-    """As ``dressed``, for a pair."""
-    prompt, tools = _dress(row.prompt, row.tools, workspace)
-    return replace(row, prompt=prompt, tools=tools)
-
-
-def _dress(
-    messages: Sequence[Message], tools: tuple[ToolSchema, ...], workspace: Workspace
-) -> tuple[tuple[Message, ...], tuple[ToolSchema, ...]]:
-    system, schemas = _uniform(workspace)
-    if messages[0].role != "system" and system:
-        messages = (Message("system", system), *messages)
-    return tuple(messages), offered(tools, schemas)
+def dress_of(workspace: Workspace) -> Dress:
+    """The workspace's dress as its files are now."""
+    system = workspace.path(workspace.config.files.system).read_text("utf-8").strip()
+    return Dress(system, toolbox_of(workspace, Rehearsal()).schemas)
 
 
 def offered(tools: tuple[ToolSchema, ...], schemas: tuple[ToolSchema, ...]) -> tuple[ToolSchema, ...]:
@@ -68,9 +70,3 @@ def contaminated_rows(context: Context, quarantine: Quarantine) -> int:
     """Curated rows that repeat a sealed case: 0 unless the door was passed by."""
     rows: list[Row] = [*rows_of(context, "examples", Example), *rows_of(context, "comparisons", Comparison)]
     return sum(quarantine.check(row) is not None for row in rows)
-
-
-@lru_cache(maxsize=4)
-def _uniform(workspace: Workspace) -> tuple[str, tuple[ToolSchema, ...]]:
-    system = workspace.path(workspace.config.files.system).read_text("utf-8").strip()
-    return system, toolbox_of(workspace, Rehearsal()).schemas

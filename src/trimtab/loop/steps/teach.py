@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from trimtab.loop.judging import Judged, judge_development
-from trimtab.loop.rows import companions, dressed, dressed_pair, rows_of
+from trimtab.loop.rows import companions, dress_of, rows_of
 from trimtab.loop.turn import Context, Step, Stopped
 from trimtab.loop.workspace import Workspace
 from trimtab.records import Comparison, Example, digest
@@ -16,7 +16,8 @@ from trimtab.train import TrainConfig, TrainReport, train_dpo, train_sft
 def sft(context: Context) -> dict[str, Any]:
     """π0 (or the stable release) taught by the curated examples."""
     start = _start(context)
-    rows = [dressed(row, context.workspace) for row in rows_of(context, "examples", Example)]
+    dress = dress_of(context.workspace)
+    rows = [dress.example(row) for row in rows_of(context, "examples", Example)]
     return _taught(context, start, rows, context.workspace.config.train.sft)
 
 
@@ -40,7 +41,8 @@ def dpo(context: Context) -> dict[str, Any]:
     model, config = context.outputs["sft"]["model"], context.workspace.config.train.dpo
     found = {pair.id: pair for pair in rows_of(context, "comparisons", Comparison)}
     found |= {pair.id: pair for row in rows_of(context, "examples", Example) for pair in companions(row)}
-    pairs = [dressed_pair(row, context.workspace) for row in found.values()]
+    dress = dress_of(context.workspace)
+    pairs = [dress.pair(row) for row in found.values()]
     if config is None or not pairs:
         return {"model": model, "rows": 0}
     work = context.workspace.work(f"dpo-{context.key[:16]}")
@@ -53,7 +55,8 @@ def refresh(context: Context) -> dict[str, Any]:
     """A short SFT on a spread of the taught rows, which pulls back what the preference step pushed away."""
     train = context.workspace.config.train
     rows = sorted(rows_of(context, "examples", Example), key=lambda row: digest(["refresh", row.id]))
-    chosen = [dressed(row, context.workspace) for row in rows[: train.refresh_rows]]
+    dress = dress_of(context.workspace)
+    chosen = [dress.example(row) for row in rows[: train.refresh_rows]]
     if train.refresh is None or not chosen or context.outputs["dpo"]["rows"] == 0:
         return {"model": context.outputs["dpo"]["model"], "rows": 0}
     return _taught(context, context.outputs["dpo"]["model"], chosen, train.refresh)

@@ -1,0 +1,50 @@
+"""The sabotage: the candidate's own weights behind a chat template that opens the wrong turn."""
+
+import shutil
+import tempfile
+from pathlib import Path
+from typing import Any
+
+from trimtab.evaluate import make_suite
+from trimtab.loop.behaviour import behaviour_of
+from trimtab.loop.judging import judge, sealed_suite
+from trimtab.loop.turn import Context
+from trimtab.loop.workspace import Workspace
+from trimtab.records import Progress, Release
+from trimtab.release import HardFacts, gate, get, register
+
+_RIGHT, _WRONG = "'<|im_start|>assistant\\n' -}}\n{%- endif -%}", "'<|im_start|>tool\\n' -}}\n{%- endif -%}"
+_CASES = 40
+
+
+def sabotage(workspace: Workspace, release: str) -> str:
+    """Register the broken release and return its digest: the answer is asked for where a tool would speak."""
+    good = get(workspace.store, release)
+    origin = workspace.store.artefacts.path(good.behaviour.model)
+    with tempfile.TemporaryDirectory(dir=workspace.state) as scratch:
+        folder = Path(scratch) / "model"
+        shutil.copytree(origin, folder, copy_function=_link)
+        template = folder / "chat_template.jinja"
+        text = template.read_text("utf-8")
+        assert _RIGHT in text
+        template.unlink()
+        template.write_text(text.replace(_RIGHT, _WRONG), "utf-8")
+        model = workspace.store.artefacts.put(folder)
+    broken = Release(behaviour_of(workspace, model), parents=(release,), base_model=good.base_model)
+    return register(workspace.store, broken)
+
+
+def gate_sabotage(workspace: Workspace, release: str, progress: Progress) -> dict[str, Any]:
+    """The gate's verdict on the broken release against the stable one, on a part of the sealed cases."""
+    context = Context(workspace, {}, progress, "sabotage")
+    suite = make_suite(sealed_suite(workspace).cases, "sealed part", _CASES)
+    stable, broken = get(workspace.store, "stable"), get(workspace.store, release)
+    cards = [judge(context, one.behaviour, suite, None).scorecard for one in (stable, broken)]
+    facts = HardFacts(contaminated=0)
+    verdict = gate(cards[1], cards[0], cards[0], workspace.config.gate, facts).to_json()
+    register(workspace.store, Release(broken.behaviour, gate=verdict, scorecard=cards[1].to_json()))
+    return verdict
+
+
+def _link(source: str, target: str) -> None:
+    Path(target).hardlink_to(source)
