@@ -28,7 +28,7 @@ async def transcribe(
 
     With ``store`` and ``behaviour`` (the digest of what shapes the assistant and of how it decodes) each transcript is
     kept as soon as it is there, so that a killed evaluation goes on where it was. ``now`` is the time that tools see.
-    One failing case is an outcome, not a crash.
+    One failing case is an outcome, not a crash; where every case fails, the first one's error is raised.
     """
     progress = progress or Silent()
     progress.start("evaluate", len(cases))
@@ -47,6 +47,8 @@ async def transcribe(
         return transcript
 
     done = await asyncio.gather(*(one(case) for case in cases))
+    if done and all(transcript.outcome is None for transcript in done):
+        raise RuntimeError(f"no case could be answered: {done[0].error}")
     return {case.id: transcript for case, transcript in zip(cases, done, strict=True)}
 
 

@@ -45,8 +45,8 @@ def mean_interval(
 
     With clusters the standard error is the cluster-robust one, (1/n)·√(C/(C−1) · Σ_c (Σ_{i∈c} (s_i − s̄))²) (Miller
     2024, with the finite-cluster factor). Values that are all 0 or 1 get Wilson's interval, on the effective n where
-    cases cluster. Values that are all equal get the score interval of what was never seen: no width 0. Raises
-    ValueError on no value.
+    cases cluster. Values that are all equal get the score interval of what was never seen: no width 0. A single case
+    between no bounds has an infinite interval. Raises ValueError on no value.
     """
     x = _array(values)
     n, mean = len(x), float(x.mean())
@@ -55,7 +55,8 @@ def mean_interval(
     if _binary(x):
         low, high = _wilson_ends(mean, _effective_n(n, units, mean * (1 - mean), error), score_critical)
     elif error == 0:
-        low, high = _unseen(mean, _or(lower, -math.inf), _or(upper, math.inf), units, score_critical)
+        reach = abs(mean) if units > 1 else math.inf  # without a bound, what was not seen is of the value's own size
+        low, high = _unseen(mean, _or(lower, mean - reach), _or(upper, mean + reach), units, score_critical)
     else:
         low, high = mean - critical * error, mean + critical * error
     return Interval(mean, n, max(low, _or(lower, -math.inf)), min(high, _or(upper, math.inf)))
