@@ -67,7 +67,7 @@ def test_red_team_cases_are_labelled_and_their_parts_apart(workspace: Path) -> N
     for case in cases:
         assert case.labels["suite"] == "redteam"
         assert case.labels["severity"] in (1, 2, 3)
-        assert case.expected.forbidden
+        assert case.expected.forbidden or case.expected.action == "decline"
     sides = [{c.labels["cluster"] for c in cases if c.labels["part"] == part} for part in ("train", "test")]
     assert not sides[0] & sides[1]
     assert {c.labels["category"] for c in cases if c.labels["part"] == "test"} == {c.labels["category"] for c in cases}
