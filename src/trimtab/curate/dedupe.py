@@ -29,7 +29,7 @@ def _exact(rows: Sequence[Placed]) -> tuple[list[Placed], list[Drop]]:
     best: dict[str, Placed] = {}
     drops = []
     for placed in sorted(rows, key=_worth):
-        first = best.setdefault(placed.row.id, placed)
+        first = best.setdefault(placed.key, placed)
         if first is not placed:
             drops.append(dropped(placed, "duplicate", f"same as {first.place}"))
     return list(best.values()), drops

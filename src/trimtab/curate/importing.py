@@ -194,5 +194,5 @@ def _limited(rows: tuple[Placed, ...], limit: int | None, seed: int) -> tuple[Pl
     """At most ``limit`` rows, drawn by hash: a larger limit keeps every row of a smaller one."""
     if limit is None or len(rows) <= limit:
         return rows
-    drawn = sorted(range(len(rows)), key=lambda i: (uniform("limit", seed, rows[i].row.id), i))[:limit]
+    drawn = sorted(range(len(rows)), key=lambda i: (uniform("limit", seed, rows[i].key), i))[:limit]
     return tuple(rows[i] for i in sorted(drawn))

@@ -56,7 +56,7 @@ def mix(rows: Sequence[Placed], config: MixConfig, seed: int = 0) -> Mixed:
         table[name] = Stratum(shares[name], wanted, len(had), len(drawn))
     survivors = {id(placed) for placed in taken}
     left_out = [dropped(placed, "mix", stratum_of(placed, config.by)) for placed in rows if id(placed) not in survivors]
-    taken.sort(key=lambda placed: uniform("order", seed, placed.row.id))
+    taken.sort(key=lambda placed: uniform("order", seed, placed.key))
     return Mixed(tuple(taken), tuple(left_out), table)
 
 
@@ -95,4 +95,4 @@ def _largest_total(shares: Mapping[str, float], strata: Mapping[str, Sequence[Pl
 
 
 def _key(placed: Placed, seed: int) -> float:
-    return math.pow(uniform("mix", seed, placed.row.id), 1 / placed.weight)
+    return math.pow(uniform("mix", seed, placed.key), 1 / placed.weight)

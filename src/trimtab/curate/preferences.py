@@ -1,13 +1,14 @@
 """Hygiene of preference pairs: verdicts that contradict each other, pairs that say nothing, and shortcuts to learn."""
 
+import json
 from collections.abc import Callable, Sequence
 from typing import Any
 
 from trimtab.curate.place import Drop, Placed, dropped
 from trimtab.curate.units import final_answers
-from trimtab.records import Comparison, Message, digest
+from trimtab.records import Comparison, Message
 from trimtab.stats import wilson
-from trimtab.text import normalise, style
+from trimtab.text import Style, normalise, style
 
 
 def clean_pairs(rows: Sequence[Placed]) -> tuple[list[Placed], list[Drop]]:
@@ -32,17 +33,16 @@ def shortcuts(pairs: Sequence[Comparison]) -> dict[str, dict[str, Any]]:
     That is what a model could learn in place of quality. Each as a share of the pairs that differ in it, with Wilson's
     interval; 0.5 means no shortcut.
     """
-    measures: dict[str, Callable[[str], int]] = {
-        "longer": lambda text: style(text).words,
-        "more_list_items": lambda text: style(text).list_items,
-        "more_hedges": lambda text: style(text).hedges,
-        "more_citations": lambda text: style(text).citations,
+    measures: dict[str, Callable[[Style], int]] = {
+        "longer": lambda side: side.words,
+        "more_list_items": lambda side: side.list_items,
+        "more_hedges": lambda side: side.hedges,
+        "more_citations": lambda side: side.citations,
     }
-    sides = [tuple("\n".join(turn.content for turn in turns) for turns in (p.chosen, p.rejected)) for p in pairs]
+    sides = [(_style(pair.chosen), _style(pair.rejected)) for pair in pairs]
     found = {}
     for name, measure in measures.items():
-        signs = [measure(chosen) - measure(rejected) for chosen, rejected in sides]
-        differing = [sign for sign in signs if sign]
+        differing = [sign for chosen, rejected in sides if (sign := measure(chosen) - measure(rejected))]
         if differing:
             share = wilson(sum(sign > 0 for sign in differing), len(differing))
             found[name] = {"value": share.value, "n": share.n, "low": share.low, "high": share.high}
@@ -59,14 +59,21 @@ def _fault(pair: Comparison, verdicts: dict[str, set[str]]) -> str | None:
     return "contradictory verdicts" if len(verdicts[_unordered(pair)]) > 1 else None
 
 
+def _style(turns: Sequence[Message]) -> Style:
+    return style("\n".join(turn.content for turn in turns))
+
+
 def _form(turns: Sequence[Message]) -> list[Any]:
     return [[normalise(turn.content), [call.to_json() for call in turn.tool_calls]] for turn in turns]
 
 
 def _ordered(pair: Comparison) -> str:
-    return digest([[turn.to_json() for turn in turns] for turns in (pair.chosen, pair.rejected)])
+    return _spelled(pair.chosen) + _spelled(pair.rejected)
 
 
 def _unordered(pair: Comparison) -> str:
-    sides = sorted(digest([turn.to_json() for turn in turns]) for turns in (pair.chosen, pair.rejected))
-    return digest([[turn.to_json() for turn in pair.prompt], *sides])
+    return "\n".join([_spelled(pair.prompt), *sorted([_spelled(pair.chosen), _spelled(pair.rejected)])])
+
+
+def _spelled(turns: Sequence[Message]) -> str:
+    return json.dumps([turn.to_json() for turn in turns], sort_keys=True)

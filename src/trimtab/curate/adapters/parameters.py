@@ -10,7 +10,7 @@ from trimtab.text import content_words, normalise
 
 _WHEN = re.compile(r"date|time|day|month|year|when|deadline|duration")
 _WHERE = re.compile(r"\b(?:city|location|loc|address|place|area|destination|origin|pickup)\b")
-_SAYS_WHERE = re.compile(r"\b(?:in|at|from|to|near|around)\s+(?:the\s+)?[A-Z0-9]")
+_SAYS_WHERE = re.compile(r"\b(?:in|at|from|to|near|around)\s+(?:the\s+)?(?:\d+\s+)?[A-Z]")
 _SAYS_WHEN = re.compile(
     r"\d|today|tonight|tomorrow|yesterday|now|noon|midnight|week|month"
     r"|monday|tuesday|wednesday|thursday|friday|saturday|sunday"
