@@ -1,6 +1,7 @@
 """A look-up tells what there is; a refund happens once, and is written down before anyone is told."""
 
 import json
+import time
 from collections.abc import Mapping
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -95,7 +96,13 @@ def test_another_process_that_was_first_wins(table: Table) -> None:
 
 
 def test_all_refunds_together_stay_within_the_total(table: Table) -> None:
-    effects = Rehearsal()
+    class Slow(Rehearsal):
+        def list(self, kind: str) -> list[dict[str, Any]]:
+            rows = super().list(kind)
+            time.sleep(0.01)  # long enough for another thread to look as well
+            return rows
+
+    effects = Slow()
     tool = refunding(table, effects)
     with ThreadPoolExecutor(8) as pool:
         list(pool.map(lambda i: run(tool, key=f"k{i}", order_id="AB-10001", amount=30 + i), range(8)))
