@@ -52,7 +52,6 @@ class Exchange:
     on_end: Callable[[Trace], None]
     meter: Meter
     _heard: list[str] = field(default_factory=list)
-    _ended: bool = False
 
     def headers(self, overhead: float) -> dict[str, str]:
         return {
@@ -91,11 +90,6 @@ class Exchange:
         finally:
             self._end(trace, started, self.meter.stop(mark))
 
-    def abandon(self) -> None:
-        """End an exchange that was cancelled before it ran at all; nothing happens to one that ended."""
-        if not self._ended:
-            self._end(self._trace("cancelled"), time.perf_counter(), 0.0)
-
     async def _plan(self, on_text: Callable[[str], None] | None) -> Outcome:
         assistant = self.lease.served.assistant
 
@@ -115,7 +109,6 @@ class Exchange:
         )
 
     def _end(self, trace: Trace, started: float, cost: float) -> None:
-        self._ended = True
         ended = time.perf_counter()
         timing = Timing(
             first_token=trace.timing.first_token,

@@ -36,7 +36,6 @@ class WholeReply:
             response.headers["x-trimtab-overhead-ms"] = f"{1000 * (before + exchange.overhead() - ran):.2f}"
         finally:
             await _end(task, gone)
-            exchange.abandon()
         await response(scope, receive, send)
 
     def _response(self, task: "asyncio.Future[Outcome]", overhead: float) -> Response:
@@ -81,7 +80,6 @@ class StreamReply:
             pass
         finally:
             await _end(task, gone)
-            self._exchange.abandon()
 
     async def _stream(
         self, text: str | None, task: "asyncio.Future[Outcome]", headers: Mapping[str, str], send: Send
