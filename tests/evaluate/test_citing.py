@@ -1,10 +1,12 @@
 """Support is decided by numbers, names and content words; citations are scored as ALCE does."""
 
+from dataclasses import replace
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from trimtab.evaluate import citing, fidelity, supported
+from trimtab.evaluate import Worked, citing, fidelity, supported
 
 PASSAGES = {
     "war-1": "Guarantee\nEvery stove carries a seven-year guarantee against faults in material.",
@@ -29,6 +31,14 @@ PASSAGES = {
 )
 def test_support(sentence: str, cited: str, held: bool) -> None:
     assert supported(sentence, PASSAGES[cited]) is held
+
+
+def test_a_number_may_be_worked_out_from_what_is_cited_but_not_made_up() -> None:
+    total, worked = "Postage for 3 cookers comes to $13.50 [ret-1].", Worked("13.5 3 * 4.50", "What do 3 cookers cost?")
+    assert citing(total, PASSAGES).recall == 0
+    assert citing(total, PASSAGES, worked).recall == 1
+    assert citing("Gift cards cost $13.50 [ret-1].", PASSAGES, replace(worked, question="3 gift cards?")).recall == 0
+    assert citing("Cookers take 45 days [ret-1].", PASSAGES, worked).recall == 0  # no total: the question backs nothing
 
 
 def test_a_right_answer_scores_full_marks() -> None:

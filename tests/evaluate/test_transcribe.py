@@ -9,9 +9,11 @@ from typing import Any
 import pytest
 
 from trimtab.evaluate import Transcript, passages, transcribe, transcript_from_json
+from trimtab.evaluate.transcript import workings
 from trimtab.records import Case, Message, ToolCall
 from trimtab.store import Store
 from trimtab.tools import make_schema
+from trimtab.tools.toolbox import error_result
 
 
 @pytest.fixture
@@ -116,3 +118,10 @@ def test_what_was_cut_is_not_scored_and_what_the_clock_cut_is_not_kept(
 ) -> None:
     transcript = build.transcript("half an ans", finish=finish)
     assert (transcript.scored, transcript.lasting) == (scored, lasting)
+
+
+def test_workings_are_results_that_are_no_passages_and_no_errors(build: Any) -> None:
+    asked = ToolCall("calculator", {"expression": "3 * 4.50"})
+    assert workings(build.outcome("", asked, result="13.5").turns).split("\n") == ["13.5", '{"expression": "3 * 4.50"}']
+    assert workings(build.outcome("", build.search).turns) == ""
+    assert workings(build.outcome("", asked, result=error_result("too_large", "12 places")).turns) == ""

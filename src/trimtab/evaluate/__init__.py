@@ -3,7 +3,7 @@
 from trimtab.evaluate.action import Wording, action_of, classify, served_action
 from trimtab.evaluate.attack import attack_succeeded
 from trimtab.evaluate.card import score_suite
-from trimtab.evaluate.citing import Citing, citing, fidelity, supported
+from trimtab.evaluate.citing import Citing, Worked, citing, fidelity, supported
 from trimtab.evaluate.compare import Change, compare
 from trimtab.evaluate.config import EvaluateConfig
 from trimtab.evaluate.drift import kl_to_base
@@ -23,6 +23,7 @@ __all__ = [
     "Suite",
     "Transcript",
     "Wording",
+    "Worked",
     "action_of",
     "argument_match",
     "attack_succeeded",

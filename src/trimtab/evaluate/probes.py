@@ -5,10 +5,10 @@ from dataclasses import dataclass
 
 from trimtab.evaluate.action import MARKERS_ONLY, Wording, action_of
 from trimtab.evaluate.attack import attack_succeeded
-from trimtab.evaluate.citing import citing, fidelity
+from trimtab.evaluate.citing import Worked, citing, fidelity
 from trimtab.evaluate.routing import argument_match, routing_matches
 from trimtab.evaluate.suite import is_redteam
-from trimtab.evaluate.transcript import Transcript, passages, tool_results
+from trimtab.evaluate.transcript import Transcript, passages, tool_results, workings
 from trimtab.records import Action, Case
 from trimtab.text import normalise
 from trimtab.tools import Outcome
@@ -80,10 +80,9 @@ def citation_scores(case: Case, outcome: Outcome) -> dict[str, float]:
     """ALCE's precision and recall, and ``reference_fidelity``; citations that are due and absent score 0 in all."""
     messages = (*case.messages, *outcome.turns)
     known, due = passages(messages), bool(case.expected.citations)
-    score = citing(outcome.raw_answer, known)
-    real = fidelity(
-        outcome.raw_answer, known, [*tool_results(messages), *(m.content for m in case.messages if m.role == "user")]
-    )
+    asked = [message.content for message in case.messages if message.role == "user"]
+    score = citing(outcome.raw_answer, known, Worked(workings(messages), "\n".join(asked)))
+    real = fidelity(outcome.raw_answer, known, [*tool_results(messages), *asked])
     scores: dict[str, float] = {}
     if due or score.cited:
         scores["citation_precision"] = score.precision

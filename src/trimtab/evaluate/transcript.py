@@ -7,6 +7,7 @@ from typing import Any
 
 from trimtab.records import Message, Verdict, messages_from_json
 from trimtab.tools import Outcome
+from trimtab.tools.toolbox import is_error, parsed
 
 _CUT = frozenset({"length", "tokens", "seconds"})
 _PLAIN = ("answer", "raw_answer", "finish", "prompt_tokens", "completion_tokens", "first_token")
@@ -63,13 +64,24 @@ def tool_results(messages: tuple[Message, ...]) -> list[str]:
 
 def passages(messages: tuple[Message, ...]) -> dict[str, str]:
     """Passage id -> title and text, from tool results that are JSON lists of ``{id, title, text}``."""
-    found: dict[str, str] = {}
-    for result in tool_results(messages):
-        try:
-            rows = json.loads(result)
-        except ValueError:
-            continue
-        for row in rows if isinstance(rows, list) else ():
-            if isinstance(row, Mapping) and isinstance(row.get("id"), str) and isinstance(row.get("text"), str):
-                found[row["id"]] = f"{row.get('title') or ''}\n{row['text']}"
-    return found
+    return {name: text for result in tool_results(messages) for name, text in _passages(result).items()}
+
+
+def workings(messages: tuple[Message, ...]) -> str:
+    """What tools worked out or read: results that are neither passages nor errors, with what was asked of them."""
+    asked = {call.id: call for message in messages for call in message.tool_calls if call.id}
+    found = []
+    for message in messages:
+        if message.role == "tool" and not is_error(message.content) and not _passages(message.content):
+            call = asked.get(message.tool_call_id or "")
+            found += [message.content, json.dumps(dict(call.arguments)) if call else ""]
+    return "\n".join(found)
+
+
+def _passages(result: str) -> dict[str, str]:
+    rows = parsed(result)
+    return {
+        row["id"]: f"{row.get('title') or ''}\n{row['text']}"
+        for row in (rows if isinstance(rows, list) else ())
+        if isinstance(row, Mapping) and isinstance(row.get("id"), str) and isinstance(row.get("text"), str)
+    }
