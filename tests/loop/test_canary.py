@@ -21,7 +21,7 @@ from trimtab.loop.canary import (
 )
 
 CONFIG = CanaryConfig()
-HEALTHY = {"errors": 0.0, "slow": 0.01, "guard_trips": 0.03, "complaints": 0.1}
+HEALTHY = {"error": 0.0, "slow": 0.01, "guard_trip": 0.03, "complaint": 0.1}
 requests = st.builds(
     Request,
     arm=st.sampled_from(["stable", "canary"]),
@@ -50,7 +50,7 @@ def simulate(canary: dict[str, float], stable: dict[str, float], seed: int, hori
 
 
 def test_a_harmful_canary_is_rolled_back_within_a_few_dozen_requests() -> None:
-    outcomes = [simulate({**HEALTHY, "complaints": 0.7}, HEALTHY, seed) for seed in range(20)]
+    outcomes = [simulate({**HEALTHY, "complaint": 0.7}, HEALTHY, seed) for seed in range(20)]
     assert all(action == "roll_back" for action, _ in outcomes)
     assert max(seen for _, seen in outcomes) < 60
 
@@ -77,8 +77,8 @@ def test_without_evidence_the_canary_waits() -> None:
 def test_a_sticky_user_counts_once_for_each_signal() -> None:
     state = CanaryState("new", "old")
     for _ in range(5):
-        state = observe(state, Request("canary", 0.1, user="a", raised=frozenset({"complaints"})), CONFIG)
-    assert rates(state)["complaints"]["canary"] == (1, 5)
+        state = observe(state, Request("canary", 0.1, user="a", raised=frozenset({"complaint"})), CONFIG)
+    assert rates(state)["complaint"]["canary"] == (1, 5)
 
 
 def test_rolled_back_and_promoted_canaries_get_no_share() -> None:

@@ -63,6 +63,7 @@ async def _answer(assistant: Assistant, case: Case, now: float) -> Transcript:
                 now=now,
                 tools=client_tools,
                 idempotency=f"evaluate:{case.id}",
+                rehearse=True,
             )
         )
     except Exception as error:  # the named boundary: one failing case is a recorded outcome

@@ -13,10 +13,6 @@ from trimtab.records import Behaviour
 from trimtab.store import Store
 from trimtab.tools import Assistant, Effects, Index, Limits, Toolbox, load_documents, load_tools
 
-GUARDS_VERSION = "guards-1"
-"""Raised by hand when the guards' code judges differently."""
-
-
 @dataclass(frozen=True)
 class Arm:
     """A release that is loaded: its assistant, and what must be closed when it goes."""
@@ -44,7 +40,7 @@ def behaviour_of(workspace: Workspace, model: str, *, chat_template: str | None 
         decoding=decoding,
         tools=store.artefacts.put(workspace.path(files.tools).parent),
         policy=store.artefacts.put(workspace.path(files.policy)),
-        guards=GUARDS_VERSION,
+        guards=PolicyGuards(load_policy(workspace.path(files.policy))).digest,
         index=store.artefacts.put(workspace.path(files.knowledge)),
         precision=serving.precision,
     )
@@ -78,10 +74,13 @@ def _options(store: Store, behaviour: Behaviour, serving: Serving) -> dict[str, 
 def _assistant(store: Store, behaviour: Behaviour, chat: Chat, effects: Effects) -> Assistant:
     index = Index(load_documents(store.artefacts.path(behaviour.index)))
     decoding = dict(behaviour.decoding)
+    toolbox = load_tools(_only(store.artefacts.path(behaviour.tools), "*.yaml"), effects, index)
+    guards = PolicyGuards(load_policy(_only(store.artefacts.path(behaviour.policy), "*.md")))
+    guards.check_tools(toolbox.names)
     return Assistant(
         reply=chat.reply,
-        toolbox=load_tools(_only(store.artefacts.path(behaviour.tools), "*.yaml"), effects, index),
-        guards=PolicyGuards(load_policy(_only(store.artefacts.path(behaviour.policy), "*.md"))),
+        toolbox=toolbox,
+        guards=guards,
         limits=Limits(**{name: decoding[f"limit_{name}"] for name in PlanLimits.model_fields}),
         system=behaviour.system_prompt,
         sampling=Sampling(

@@ -129,7 +129,7 @@ class Controller:
             if trace.time + trace.timing.total + self._config.settle_seconds > now:
                 break
             position = row
-            if trace.release in (state.release, state.stable):
+            if trace.release in (state.release, state.stable) and not trace.pinned:
                 feedback = self._store.feedback.for_trace(trace.id)
                 state = observe(state, settled(trace, feedback, self.share(), self._slo), self._config)
         return (state if position == self._position else self._budgeted(state, now)), position
