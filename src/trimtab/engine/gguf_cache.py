@@ -32,15 +32,15 @@ def model_facts(folder: Path) -> ModelFacts:
         ) from error
 
 
-def gguf_of(folder: Path, workdir: Path | None = None) -> Path:
+def gguf_of(folder: Path, workdir: Path | None = None, *, weights: str | None = None) -> Path:
     """The F16 GGUF of ``folder`` in ``workdir`` (default: ``gguf/`` in Trimtab's cache), written if it is not there.
 
-    Named by what shapes it: weights, config and tokenizer. The four used last are kept. Raises UserError where the
-    model cannot be written as GGUF.
+    Named by what shapes it: weights, config and tokenizer. The four used last are kept. ``weights`` saves
+    computing their digest again. Raises UserError where the model cannot be written as GGUF.
     """
     workdir = workdir or default_cache() / "gguf"
     shaping = {name: file_digest(folder / name) for name in _SHAPING if (folder / name).is_file()}
-    target = workdir / f"{digest({'weights': weights_digest(folder), **shaping})}.f16.gguf"
+    target = workdir / f"{digest({'weights': weights or weights_digest(folder), **shaping})}.f16.gguf"
     if not target.exists():
         to_gguf(folder, target, kind="f16")
     target.touch()

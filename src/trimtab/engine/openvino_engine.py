@@ -51,7 +51,7 @@ class OpenVinoEngine:
         properties: dict[str, Any] = dict(_HINTS[precision])
         if threads is not None:
             properties["INFERENCE_NUM_THREADS"] = threads
-        self._build = _Build(gguf_of(folder, workdir), properties, cache_gb)
+        self._build = _Build(gguf_of(folder, workdir, weights=self.weights), properties, cache_gb)
         self.caps = Caps(f"openvino-{precision}", continuous=True, context=facts.context)
         self._worker = Worker(_OpenVinoStepper(self._build, facts), "openvino-engine")
         self._facts = facts
