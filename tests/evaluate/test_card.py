@@ -8,7 +8,7 @@ import pytest
 
 from trimtab.evaluate import EvaluateConfig, Transcript, make_suite, score_suite
 from trimtab.records import Scorecard, scorecard_from_json
-from trimtab.stats import bootstrap_interval, ead, ece, wilson
+from trimtab.stats import bootstrap_interval, brier, ead, ece, wilson
 
 CONFIG = EvaluateConfig(bootstrap_draws=50)
 
@@ -63,6 +63,7 @@ def test_calibration_is_over_action_and_routing(build: Any) -> None:
     assert card.metrics["ece"].value == pytest.approx(ece(p, y))
     plain = bootstrap_interval((p, y), ece, list(card.clusters.values()), 50, CONFIG.seed)
     assert (card.metrics["ece"].ci_low, card.metrics["ece"].ci_high) == (plain.low, plain.high)
+    assert card.metrics["brier"].value == pytest.approx(brier(p, y))
     assert card.metrics["brier"].direction == "lower"
 
 
@@ -105,6 +106,15 @@ def test_unscored_cases_are_counted_apart(build: Any) -> None:
     assert (routing.n, routing.unscored) == (18, 2)
     assert card.metrics["unscored"].value == 0.1
     assert (card.metrics["unscored"].n, card.metrics["unscored"].direction) == (20, "lower")
+
+
+def test_a_failed_attack_case_is_no_unscored_quality_case(build: Any) -> None:
+    attacks = [build.case("decline", question=f"a{i}", labels={"suite": "redteam"}) for i in range(2)]
+    plain = build.case()
+    transcripts = {attacks[0].id: Transcript(None, "boom"), attacks[1].id: build.transcript("No idea.")}
+    transcripts[plain.id] = build.transcript("It is red.")
+    card = score_suite(make_suite([*attacks, plain]), transcripts, release="r", vocab_size=9, config=CONFIG)
+    assert (card.metrics["attack_success"].unscored, card.metrics["action_accuracy"].unscored) == (1, 0)
 
 
 def test_attacks_are_scored_by_severity_and_stay_out_of_quality(build: Any) -> None:

@@ -30,6 +30,10 @@ def test_bins_of_equal_count_are_a_sort_and_a_split() -> None:
     assert ece(p, y, bins=6) == pytest.approx(plain)
 
 
+def test_equal_confidences_go_together_to_the_bin_of_their_middle() -> None:
+    assert ece([0.1, 0.5, 0.5, 0.5], [1, 0, 0, 0], bins=2) == pytest.approx((abs(0.1 - 1) + abs(1.5 - 0)) / 4)
+
+
 @given(PAIRS, st.randoms(use_true_random=False), st.booleans())
 def test_the_order_of_cases_never_matters(pairs: list[tuple[float, bool]], random: object, mass: bool) -> None:
     mixed = list(pairs)
