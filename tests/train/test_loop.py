@@ -10,6 +10,7 @@ from tests.train.conftest import random_groups
 
 from trimtab.model import load
 from trimtab.records import Silent, UserError
+from trimtab.train import checkpoint
 from trimtab.train.batch import Batch
 from trimtab.train.checkpoint import Checkpoints, Position
 from trimtab.train.config import TrainConfig
@@ -94,6 +95,21 @@ def test_the_old_checkpoint_goes_once_the_new_one_stands(model: Any, tmp_path: P
     for step in (2, 4):
         checkpoints.save(Position(step=step), model, optimizer)
     assert [path.name for path in tmp_path.iterdir()] == ["step-00000004"]
+
+
+def test_a_checkpoint_that_the_disk_refuses_leaves_the_old_one(
+    model: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    checkpoints, optimizer = Checkpoints(tmp_path, "run"), adamw(model, CONFIG)
+    checkpoints.save(Position(step=2), model, optimizer)
+
+    def full(*args: Any) -> None:
+        raise OSError("No space left on device")
+
+    monkeypatch.setattr(checkpoint, "save_file", full)
+    with pytest.raises(UserError, match="No space left"):
+        checkpoints.save(Position(step=4), model, optimizer)
+    assert [path.name for path in tmp_path.iterdir()] == ["step-00000002"]
 
 
 def test_a_checkpoint_without_the_optimiser_state_is_seen_to_differ(folder: Path, tmp_path: Path) -> None:

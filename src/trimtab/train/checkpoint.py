@@ -4,14 +4,16 @@ import json
 import os
 import shutil
 import tempfile
-from collections.abc import Iterable
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 import torch
+from safetensors import SafetensorError
 from safetensors.torch import load_file, save_file
 from torch import Tensor
+
+from trimtab.records import UserError
 
 _MOMENTS = ("step", "exp_avg", "exp_avg_sq")
 _TENSORS, _POSITION = "state.safetensors", "position.json"
@@ -33,9 +35,24 @@ class Checkpoints:
         self._identity = identity
 
     def save(self, position: Position, model: torch.nn.Module, optimizer: torch.optim.Optimizer) -> None:
-        """Writes beside the old checkpoint, makes it durable, renames it into place, then removes the old."""
+        """Writes beside the old checkpoint, makes it durable, renames it into place, then removes the old.
+
+        Raises UserError where the disk does not take it; the old checkpoint then stands.
+        """
         self._folder.mkdir(parents=True, exist_ok=True)
         fresh = Path(tempfile.mkdtemp(dir=self._folder, prefix="."))
+        try:
+            final = self._write(fresh, position, model, optimizer)
+        except (OSError, SafetensorError) as error:
+            shutil.rmtree(fresh, ignore_errors=True)
+            raise UserError(
+                f"the checkpoint could not be written ({error})", file=self._folder, fix="Is the disk full?"
+            ) from error
+        for path in self._folder.iterdir():
+            if path != final:
+                shutil.rmtree(path, ignore_errors=True)
+
+    def _write(self, fresh: Path, position: Position, model: torch.nn.Module, optimizer: torch.optim.Optimizer) -> Path:
         save_file(_tensors(model, optimizer), fresh / _TENSORS)
         record = {
             "identity": self._identity,
@@ -50,7 +67,7 @@ class Checkpoints:
         shutil.rmtree(final, ignore_errors=True)
         fresh.rename(final)
         _sync(self._folder)
-        self._remove(path for path in self._folder.iterdir() if path != final)
+        return final
 
     def load(self, model: torch.nn.Module, optimizer: torch.optim.Optimizer) -> Position:
         """Puts the newest checkpoint's state in place; a run without one begins at step 0."""
@@ -79,11 +96,6 @@ class Checkpoints:
             if record["identity"] == self._identity:
                 return folder, record
         return None
-
-    @staticmethod
-    def _remove(folders: Iterable[Path]) -> None:
-        for folder in list(folders):
-            shutil.rmtree(folder, ignore_errors=True)
 
 
 def _trained(model: torch.nn.Module) -> list[tuple[str, torch.nn.Parameter]]:
