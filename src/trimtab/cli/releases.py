@@ -67,12 +67,13 @@ def diff(before: str, after: str, workspace: Path, overrides: tuple[str, ...]) -
 
 @click.command()
 @click.argument("which", default="candidate")
+@click.option("--force", is_flag=True, help="Even where the gate blocked it.")
 @workspace_options
-def promote(which: str, workspace: Path, overrides: tuple[str, ...]) -> None:
+def promote(which: str, force: bool, workspace: Path, overrides: tuple[str, ...]) -> None:
     """Make WHICH stable without a canary; the stable one becomes the rollback target."""
     from trimtab.loop.steer import steer
 
-    steer(open_workspace(workspace, overrides), "promote", {"release": which})
+    steer(open_workspace(workspace, overrides), "promote", {"release": which, "force": "yes" if force else ""})
     say(f"{which} is stable; `trimtab rollback` goes back")
 
 

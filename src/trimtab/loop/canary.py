@@ -77,6 +77,8 @@ class CanaryState:
     incident: bool = False
     breach: str = ""
     """The service objective that the canary arm burns through, in words."""
+    forced: bool = False
+    """Whether a person started it past a gate that blocked."""
     verdict: str = "running"
     drivers: tuple[str, ...] = ()
 
@@ -90,6 +92,7 @@ class CanaryState:
             "counted": {name: list(users) for name, users in self.counted.items()},
             "incident": self.incident,
             "breach": self.breach,
+            "forced": self.forced,
             "verdict": self.verdict,
             "drivers": list(self.drivers),
         }

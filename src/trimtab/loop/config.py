@@ -90,6 +90,8 @@ class Config(Section):
     format: int = FORMAT
     name: str = "assistant"
     model: str = DEFAULT_MODEL
+    license: str = ""
+    """Of the releases, for their cards; empty where it is not decided."""
     files: Files = Files()
     data: CurateConfig
     cases: SealedFiles = SealedFiles()

@@ -96,7 +96,7 @@ class Controller:
         elif kind == "promote":
             release = get(self._store, payload["release"])
             self._end("stopped", "another release was promoted")
-            promote(self._store, release.digest, reason="promoted by a person")
+            promote(self._store, release.digest, reason="promoted by a person", force=bool(payload.get("force")))
             self._on_arms(release.digest, None)
 
     def _begin(self, which: str, *, forced: bool) -> None:
@@ -109,7 +109,7 @@ class Controller:
             raise UserError(
                 "the gate did not let this release pass", field="release", fix="See `trimtab gate`, or use --force"
             )
-        self._keep(CanaryState(release=release.digest, stable=stable), self._store.traces.last())
+        self._keep(CanaryState(release=release.digest, stable=stable, forced=forced), self._store.traces.last())
         self._on_arms(stable, release.digest)
 
     def _end(self, verdict: str, why: str) -> None:
@@ -175,7 +175,7 @@ class Controller:
         return True
 
     def _promote(self, state: CanaryState) -> None:
-        promote(self._store, state.release, reason="; ".join(state.drivers))
+        promote(self._store, state.release, reason="; ".join(state.drivers), force=state.forced)
         self._store.put("canary_done", state.release, {"verdict": state.verdict})
         self._on_arms(state.release, None)
 

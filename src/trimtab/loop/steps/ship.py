@@ -1,6 +1,7 @@
 """Shipping: the gate's verdict, and the release with its card and its changelog."""
 
 import json
+import time
 from dataclasses import replace
 from typing import Any
 
@@ -55,7 +56,7 @@ def _release(context: Context) -> Release:
         scorecard=without_answers(candidate.scorecard).to_json(),
         gate=dict(outputs["gate"]),
         base_model=workspace.config.model,
-        license="apache-2.0",
+        license=workspace.config.license,
         logprob_record=dict(candidate.logprob_record or {}),
     )
     return _documented(context, made, incumbent)
@@ -73,7 +74,7 @@ def _documented(context: Context, made: Release, incumbent: Release) -> Release:
             "Wrong answers are possible in every action; the intervals above say how often on the sealed cases.",
             f"Drift is measured to {config.model} alone.",
         ),
-        language="en",
+        date=time.strftime("%Y-%m-%d"),
     )
     card = model_card(made, facts, other, base).readme
     before = replace(incumbent, scorecard=without_answers(other).to_json())
@@ -104,5 +105,5 @@ def _judged(context: Context, name: str) -> Judged:
 
 GATE = Step("gate", CODE_VERSION, gate_, needs=("evaluate",), sections=("gate",))
 RELEASE = Step(
-    "release", 1, release, needs=("base", "curate", "sft", "dpo", "refresh", "evaluate", "gate"), sections=("name",)
+    "release", 1, release, needs=("base", "curate", "sft", "dpo", "refresh", "evaluate", "gate"), sections=("name", "license")
 )
