@@ -7,6 +7,7 @@ import torch
 from tests.train.conftest import random_groups, sequence
 
 from trimtab.model import lora
+from trimtab.train import attention
 from trimtab.train.forest import plant
 from trimtab.train.objectives import sft
 from trimtab.train.precision import precision
@@ -103,6 +104,13 @@ def test_a_model_that_it_cannot_serve_falls_back_and_says_why(model: Any) -> Non
     assert "log-probs differ" in chosen.reason
     assert model.config._attn_implementation == "sdpa"
     chosen.score(plant(random_groups(5), 1.0, share=False))
+
+
+def test_attention_that_forgets_ancestors_is_found_out(model: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The comparison is made on a forest that does share: each row alone would still agree."""
+    every = attention._blocks
+    monkeypatch.setattr(attention, "_blocks", lambda forest: (block for block in every(forest) if block[2]))
+    assert not choose_scorer(model, FLOAT32, random_groups(5, groups=2)).share
 
 
 def test_a_sliding_window_falls_back_and_says_why(model: Any) -> None:
