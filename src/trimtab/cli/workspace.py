@@ -72,6 +72,8 @@ def config(show_resolved: bool, schema: bool, workspace: Path, overrides: tuple[
 def _plain(value: object) -> object:
     if isinstance(value, Path):
         return str(value)
+    if hasattr(value, "model_dump"):
+        return value.model_dump(mode="json")
     if isinstance(value, tuple | list):
         return [_plain(item) for item in value]
     if isinstance(value, dict):

@@ -13,6 +13,7 @@ from trimtab.records import Behaviour
 from trimtab.store import Store
 from trimtab.tools import Assistant, Effects, Index, Limits, Toolbox, load_documents, load_tools
 
+
 @dataclass(frozen=True)
 class Arm:
     """A release that is loaded: its assistant, and what must be closed when it goes."""

@@ -3,7 +3,7 @@
 from pathlib import Path
 from typing import Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict, Field, ValidationInfo, field_validator
 
 from trimtab.curate import CurateConfig
 from trimtab.evaluate import EvaluateConfig
@@ -58,6 +58,13 @@ class TrainSection(Section):
     refresh: TrainConfig | None = TrainConfig(method="sft")
     refresh_rows: int = Field(default=60, ge=0)
     anchor: AnchorCheck = AnchorCheck()
+
+    @field_validator("sft", "dpo", "refresh", mode="before")
+    @classmethod
+    def _method_of_the_step(cls, value: Any, info: ValidationInfo) -> Any:
+        """A step's method follows from its name."""
+        method = "dpo" if info.field_name == "dpo" else "sft"
+        return {"method": method, **value} if isinstance(value, dict) else value
 
 
 class Decoding(Section):

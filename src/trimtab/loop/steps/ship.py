@@ -105,5 +105,9 @@ def _judged(context: Context, name: str) -> Judged:
 
 GATE = Step("gate", CODE_VERSION, gate_, needs=("evaluate",), sections=("gate",))
 RELEASE = Step(
-    "release", 1, release, needs=("base", "curate", "sft", "dpo", "refresh", "evaluate", "gate"), sections=("name", "license")
+    "release",
+    1,
+    release,
+    needs=("base", "curate", "sft", "dpo", "refresh", "evaluate", "gate"),
+    sections=("name", "license"),
 )
