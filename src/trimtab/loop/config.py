@@ -55,6 +55,8 @@ class TrainSection(Section):
     start: Literal["base", "stable"] = "base"
     sft: TrainConfig = TrainConfig(method="sft")
     dpo: TrainConfig | None = TrainConfig(method="dpo")
+    dpo_rows: int | None = Field(default=None, ge=1)
+    """At most so many pairs and companions, chosen by their digest."""
     refresh: TrainConfig | None = TrainConfig(method="sft")
     refresh_rows: int = Field(default=60, ge=0)
     anchor: AnchorCheck = AnchorCheck()

@@ -1,12 +1,12 @@
 """Model folder and rows in, model folder out: a run that goes on where it was, and returns at once when it is done."""
 
-import gc
 import json
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from trimtab.engine.memory import give_back
 from trimtab.model import Dialect, load, lora, merge, save, weights_digest
 from trimtab.records import Comparison, Example, Progress, Silent, UserError, digest, write_json
 from trimtab.train.batch import Batch, Group
@@ -108,7 +108,7 @@ def _run(run: _Run, rows: Sequence[Any], make: Callable[[Any, Dialect], Group]) 
     save(merge(fitted.model) if run.config.lora else fitted.model, run.model_folder, run.out)
     report = _report(fitted, len(groups), too_long)
     del fitted
-    gc.collect()
+    give_back()
     written = {"identity": identity, "weights": weights_digest(run.out), "report": report.to_json()}
     write_json(run.finished, written)
     checkpoints.clear()
@@ -134,7 +134,7 @@ def _fit(run: _Run, groups: list[Group], dialect: Dialect, numbers: Precision, c
             _, other = _open(run.method.reference, groups, numbers, config.model_copy(update={"lora": None}))
             cache.fill(map(batches, first_epoch), other.score, run.progress)
             del other
-            gc.collect()
+            give_back()
         groups = [cache.attach(group) for group in groups]
     log = train(
         model,

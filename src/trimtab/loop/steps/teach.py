@@ -42,7 +42,8 @@ def dpo(context: Context) -> dict[str, Any]:
     found = {pair.id: pair for pair in rows_of(context, "comparisons", Comparison)}
     found |= {pair.id: pair for row in rows_of(context, "examples", Example) for pair in companions(row)}
     dress = dress_of(context.workspace)
-    pairs = [dress.pair(row) for row in found.values()]
+    chosen = sorted(found, key=lambda id: digest(["dpo", id]))[: context.workspace.config.train.dpo_rows]
+    pairs = [dress.pair(found[id]) for id in chosen]
     if config is None or not pairs:
         return {"model": model, "rows": 0}
     work = context.workspace.work(f"dpo-{context.key[:16]}")
@@ -104,7 +105,7 @@ def _behaviour_files(workspace: Workspace) -> Any:
 
 SFT = Step("sft", 1, sft, needs=("base", "curate"), sections=("train.sft", "train.start"), watch=_behaviour_files)
 ANCHOR = Step("anchor", 1, anchor, needs=("base", "sft"), sections=("train.anchor", "serving", "cases"))
-DPO = Step("dpo", 1, dpo, needs=("sft", "curate", "anchor"), sections=("train.dpo",), watch=_behaviour_files)
+DPO = Step("dpo", 1, dpo, needs=("sft", "curate", "anchor"), sections=("train.dpo", "train.dpo_rows"), watch=_behaviour_files)
 REFRESH = Step(
     "refresh",
     1,
