@@ -27,7 +27,7 @@ def evaluate(context: Context) -> dict[str, Any]:
         "incumbent": get(workspace.store, "stable").behaviour,
         "candidate": behaviour_of(workspace, str(context.outputs["refresh"]["model"])),
     }
-    for behaviour in dict.fromkeys(behaviours.values()):
+    for behaviour in {behaviour.digest: behaviour for behaviour in behaviours.values()}.values():
         judge(context, behaviour, suite, base)
     return {
         **{name: _key(behaviour, suite.digest, base) for name, behaviour in behaviours.items()},

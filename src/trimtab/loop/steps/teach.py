@@ -105,7 +105,9 @@ def _behaviour_files(workspace: Workspace) -> Any:
 
 SFT = Step("sft", 1, sft, needs=("base", "curate"), sections=("train.sft", "train.start"), watch=_behaviour_files)
 ANCHOR = Step("anchor", 1, anchor, needs=("base", "sft"), sections=("train.anchor", "serving", "cases"))
-DPO = Step("dpo", 1, dpo, needs=("sft", "curate", "anchor"), sections=("train.dpo", "train.dpo_rows"), watch=_behaviour_files)
+DPO = Step(
+    "dpo", 1, dpo, needs=("sft", "curate", "anchor"), sections=("train.dpo", "train.dpo_rows"), watch=_behaviour_files
+)
 REFRESH = Step(
     "refresh",
     1,
