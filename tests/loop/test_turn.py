@@ -13,9 +13,9 @@ import pytest
 
 from tests.loop.conftest import write_tiny
 from trimtab.loop.steps import TURN
-from trimtab.loop.turn import Stopped, run_turn
+from trimtab.loop.turn import run_turn
 from trimtab.loop.workspace import find_workspace
-from trimtab.records import Silent, UserError
+from trimtab.records import Silent, Stopped, UserError
 from trimtab.release import get
 
 KILLS = int(os.environ.get("TRIMTAB_KILLS", "4"))

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 import click
 
 from trimtab import __version__
-from trimtab.records.errors import UserError
+from trimtab.records.errors import Stopped, UserError
 
 EXIT_NO, EXIT_USER, EXIT_OURS = 1, 2, 3
 
@@ -76,6 +76,9 @@ def main(arguments: Sequence[str] | None = None) -> None:
     except click.ClickException as error:
         error.show()
         sys.exit(EXIT_USER)
+    except Stopped as stop:
+        click.echo(f"stopped: {stop}", err=True)
+        sys.exit(EXIT_NO)
     except UserError as error:
         click.echo(f"trimtab: {error}", err=True)
         sys.exit(EXIT_USER)

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 @json_option
 def run(dry_run: bool, workspace: Path, overrides: tuple[str, ...], as_json: bool) -> None:
     """One turn: curate, teach, align, evaluate, gate, and release as `candidate`. Killed, it goes on where it was."""
-    from trimtab.loop.turn import Stopped
+    from trimtab.records import Stopped
 
     found = open_workspace(workspace, overrides)
     if dry_run:

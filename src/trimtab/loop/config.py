@@ -34,9 +34,10 @@ class Files(Section):
 
 
 class SealedFiles(Section):
-    """Files of cases. ``sealed`` is the quarantine: it judges releases and never touches training."""
+    """Files of cases. ``sealed`` judges releases; ``reserved`` waits for a later rotation. Neither touches training."""
 
     sealed: tuple[Path, ...] = (Path("quarantine/sealed.jsonl"),)
+    reserved: tuple[Path, ...] = ()
     development: tuple[Path, ...] = (Path("data/development.jsonl"),)
     redteam: tuple[Path, ...] = (Path("redteam/test.jsonl"),)
 

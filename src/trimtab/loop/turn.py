@@ -48,10 +48,6 @@ class StepRun:
     peak_rss_mb: float
 
 
-class Stopped(Exception):
-    """A check said no: the turn ends here, exit code 1."""
-
-
 def run_turn(workspace: Workspace, steps: Sequence[Step], progress: Progress) -> list[StepRun]:
     """Run the steps in order. Killed at any instant, the same call goes on where it was.
 

@@ -2,7 +2,7 @@
 
 from trimtab.records.canonical import canonical, digest, file_digest, folder_digest
 from trimtab.records.case import Case, Expected, case_from_json
-from trimtab.records.errors import UserError
+from trimtab.records.errors import Stopped, UserError
 from trimtab.records.example import (
     ACTIONS,
     Action,
@@ -68,6 +68,7 @@ __all__ = [
     "Scrub",
     "Silent",
     "Sink",
+    "Stopped",
     "Timing",
     "ToolCall",
     "ToolSchema",

@@ -3,6 +3,10 @@
 from pathlib import Path
 
 
+class Stopped(Exception):
+    """A check said no: what was under way ends here, and the CLI exits 1."""
+
+
 class UserError(Exception):
     """What was given (file, line, field), what was expected and what to do next.
 

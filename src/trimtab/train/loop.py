@@ -9,6 +9,7 @@ from typing import Any
 
 import torch
 
+from trimtab.engine.memory import give_back
 from trimtab.records import Progress, UserError
 from trimtab.train.batch import Batch
 from trimtab.train.checkpoint import Checkpoints, Position
@@ -16,6 +17,9 @@ from trimtab.train.config import TrainConfig
 from trimtab.train.objectives import Objective
 from trimtab.train.schedule import learning_rate
 from trimtab.train.score import Scorer
+
+_TRIM_EVERY = 2
+"""Steps between two returns of free pages: forests of changing size leave holes that add up to gigabytes."""
 
 StepBatches = Callable[[int], list[Batch]]
 """The micro-batches of an optimiser step."""
@@ -51,6 +55,8 @@ def train(
         with log.open("a", encoding="utf-8") as file:
             file.write(json.dumps(position.log[-1]) + "\n")
         progress.advance(1, f"loss {line['loss']:.3f}")
+        if position.step % _TRIM_EVERY == 0:
+            give_back()
         if position.step % config.checkpoint_every == 0 and position.step < steps:
             checkpoints.save(position, model, optimizer)
     return position.log

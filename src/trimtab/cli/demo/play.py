@@ -13,9 +13,9 @@ from trimtab.cli.template import tool_caller, write_template
 from trimtab.loop.meter import metered
 from trimtab.loop.reap import Reaped, reap
 from trimtab.loop.steps import TURN
-from trimtab.loop.turn import StepRun, Stopped, run_turn
+from trimtab.loop.turn import StepRun, run_turn
 from trimtab.loop.workspace import CONFIG_NAME, Workspace, find_workspace
-from trimtab.records import Progress, Scorecard, scorecard_from_json
+from trimtab.records import Progress, Scorecard, Stopped, scorecard_from_json
 
 _SETTINGS = ("canary.settle_seconds=1", "gateway.port=0")
 """Simulated users answer at once, so a request has settled a second after its answer."""

@@ -99,7 +99,7 @@ def curated_now(workspace: Workspace, progress: Progress) -> Curated:
 def sealed_set(workspace: Workspace) -> Quarantine:
     """The quarantine: sealed and red-team test files, and the sealed side of split sources."""
     config, root = workspace.config, workspace.root
-    patterns = [str(path) for path in (*config.cases.sealed, *config.cases.redteam)]
+    patterns = [str(path) for path in (*config.cases.sealed, *config.cases.reserved, *config.cases.redteam)]
     policy = load_policy(workspace.path(config.files.policy))
     quarantine = Quarantine.load(patterns, root, config.data.quarantine, shared=policy_texts(policy))
     for case in import_cases(config.data, root, toolbox_of(workspace, Rehearsal()).schemas):
@@ -131,7 +131,7 @@ def source_files(workspace: Workspace) -> Mapping[str, str]:
 
 def _sealed_files(workspace: Workspace) -> Mapping[str, str]:
     cases = workspace.config.cases
-    return {str(path): file_digest(workspace.path(path)) for path in (*cases.sealed, *cases.redteam)}
+    return {str(path): file_digest(workspace.path(path)) for path in (*cases.sealed, *cases.reserved, *cases.redteam)}
 
 
 def _placed_json(placed: Placed) -> dict[str, Any]:

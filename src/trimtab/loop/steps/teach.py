@@ -7,9 +7,9 @@ from typing import Any
 
 from trimtab.loop.judging import Judged, judge_development
 from trimtab.loop.rows import companions, dress_of, rows_of
-from trimtab.loop.turn import Context, Step, Stopped
+from trimtab.loop.turn import Context, Step
 from trimtab.loop.workspace import Workspace
-from trimtab.records import Comparison, Example, digest
+from trimtab.records import Comparison, Example, Stopped, digest
 from trimtab.train import TrainConfig, TrainReport, train_dpo, train_sft
 
 
