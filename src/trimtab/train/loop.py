@@ -18,7 +18,7 @@ from trimtab.train.objectives import Objective
 from trimtab.train.schedule import learning_rate
 from trimtab.train.score import Scorer
 
-_TRIM_EVERY = 2
+_TRIM_EVERY = 8
 """Steps between two returns of free pages: forests of changing size leave holes that add up to gigabytes."""
 
 StepBatches = Callable[[int], list[Batch]]

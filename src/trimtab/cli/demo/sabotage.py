@@ -1,4 +1,4 @@
-"""The sabotage: the candidate's own weights behind a chat template that opens the wrong turn."""
+"""The sabotage: the candidate's own weights behind a chat template that loses what tools return."""
 
 import shutil
 import tempfile
@@ -13,12 +13,14 @@ from trimtab.loop.workspace import Workspace
 from trimtab.records import Progress, Release
 from trimtab.release import HardFacts, gate, get, register
 
-_RIGHT, _WRONG = "'<|im_start|>assistant\\n' -}}\n{%- endif -%}", "'<|im_start|>tool\\n' -}}\n{%- endif -%}"
+_RIGHT = "'<|im_start|>' + message.role + '\\n' + content -}}"
+_WRONG = "'<|im_start|>' + message.role + '\\n' + ('' if message.role == 'tool' else content) -}}"
+"""With results lost, the model searches and then makes its passages up; nothing crashes, and nothing looks wrong."""
 _CASES = 40
 
 
 def sabotage(workspace: Workspace, release: str) -> str:
-    """Register the broken release and return its digest: the answer is asked for where a tool would speak."""
+    """Register the broken release and return its digest."""
     good = get(workspace.store, release)
     origin = workspace.store.artefacts.path(good.behaviour.model)
     with tempfile.TemporaryDirectory(dir=workspace.state) as scratch:
