@@ -16,7 +16,7 @@ from trimtab.loop.steps import TURN
 from trimtab.loop.turn import run_turn
 from trimtab.loop.workspace import find_workspace
 from trimtab.records import Silent, Stopped, UserError
-from trimtab.release import get
+from trimtab.release import get, promote
 
 KILLS = int(os.environ.get("TRIMTAB_KILLS", "4"))
 """Kills in the kill test; 30 for the figure in docs/results."""
@@ -47,6 +47,15 @@ def test_a_known_turn_is_skipped_and_a_changed_section_reruns_no_more_than_it_mu
     changed = turn(tiny_workspace, "train.refresh.epochs=2")
     assert [name for name in changed if not changed[name]["skipped"]] == ["refresh", "evaluate", "gate", "release"]
     assert changed["release"]["release"] != first["release"]["release"]
+
+
+def test_a_turn_run_again_after_its_promotion_says_the_same(tiny_workspace: Path) -> None:
+    first = turn(tiny_workspace)
+    promote(find_workspace(tiny_workspace).store, str(first["release"]["release"]), "test", force=True)
+    again = turn(tiny_workspace)
+    assert again["gate"]["checks"] == first["gate"]["checks"]
+    assert again["release"]["release"] == first["release"]["release"]
+    assert find_workspace(tiny_workspace).store.aliases.get("candidate") is None
 
 
 def test_two_workspaces_with_the_same_inputs_reach_the_same_digest(tmp_path: Path, tiny_model: Path) -> None:

@@ -40,6 +40,11 @@ class CanaryRun:
         }
         return row | ({"gate": self.gate} if self.gate else {})
 
+    @classmethod
+    def of(cls, row: dict[str, Any]) -> "CanaryRun":
+        """The inverse of ``to_json``."""
+        return cls(**{**row, "drivers": tuple(row["drivers"])})
+
 
 @dataclass(slots=True)
 class Result:
@@ -82,14 +87,19 @@ def play(folder: Path, overrides: tuple[str, ...], progress: Progress, say: Call
     begun = time.perf_counter()
     steps: list[StepRun] = []
 
-    def act(name: str, run: Callable[[], Any]) -> Any:
+    def act(name: str, run: Callable[[], dict[str, Any]]) -> dict[str, Any]:
+        """Run an act once: a demo that was stopped goes on after the acts that are known."""
+        if (known := workspace.store.get("demo", name)) is not None:
+            steps.append(StepRun(name, True, {}, 0.0, 0.0))
+            return known
         with metered() as meter:
             value = run()
+        workspace.store.put("demo", name, value)
         steps.append(StepRun(name, False, {}, meter.seconds, meter.peak_rss_mb))
         return value
 
     if not (folder / CONFIG_NAME).exists():
-        say(f"workspace: {act('init', lambda: write_template(folder))}")
+        say(f"workspace: {write_template(folder)}")
     workspace = find_workspace(folder, (*_SETTINGS, *overrides))
     runs = run_turn(workspace, TURN, progress)
     steps += runs
@@ -99,14 +109,15 @@ def play(folder: Path, overrides: tuple[str, ...], progress: Progress, say: Call
     if outputs["gate"]["verdict"] != "passed":
         raise Stopped(f"the gate blocked the candidate: see `trimtab gate -w {folder}`")
     audience = Audience(tool_caller(folder))
-    canary = act("canary", lambda: _canary(workspace, release, audience, progress, forced=False))
+    canary = CanaryRun.of(act("canary", lambda: _canary(workspace, release, audience, progress, forced=False)))
     say(f"canary: {canary.verdict} after {canary.requests} canary requests")
-    bad = act("sabotage", lambda: sabotage(workspace, release))
-    blocked = act("sabotage gate", lambda: gate_sabotage(workspace, bad, progress))
+    bad = str(act("sabotage", lambda: {"release": sabotage(workspace, release)})["release"])
+    base = str(outputs["base"]["model"])
+    blocked = act("sabotage gate", lambda: gate_sabotage(workspace, bad, base, progress))
     say(f"sabotage {bad[:12]}: the gate says {blocked['verdict']}; forced past it, to see the canary")
-    wrecked = act("sabotage canary", lambda: _canary(workspace, bad, audience, progress, forced=True))
+    wrecked = CanaryRun.of(act("sabotage canary", lambda: _canary(workspace, bad, audience, progress, forced=True)))
     say(f"sabotage: {wrecked.verdict} after {wrecked.requests} canary requests")
-    harvested = act("harvest", lambda: reap(workspace, who="demo", now=time.time()))
+    harvested = act("harvest", lambda: reap(workspace, who="demo", now=time.time()).to_json())
     return Result(
         release=release,
         base=_scorecard(workspace, outputs["evaluate"]["base"]),
@@ -114,13 +125,15 @@ def play(folder: Path, overrides: tuple[str, ...], progress: Progress, say: Call
         gate=dict(outputs["gate"]),
         canary=canary,
         sabotage=replace(wrecked, gate=blocked["verdict"]),
-        harvest=harvested,
+        harvest=Reaped(**harvested),
         steps=steps,
         seconds=time.perf_counter() - begun,
     )
 
 
-def _canary(workspace: Workspace, release: str, audience: Audience, progress: Progress, *, forced: bool) -> CanaryRun:
+def _canary(
+    workspace: Workspace, release: str, audience: Audience, progress: Progress, *, forced: bool
+) -> dict[str, Any]:
     """Serve, start the canary, let the users come until it has a verdict."""
     from trimtab.loop.steer import steer
 
@@ -131,7 +144,7 @@ def _canary(workspace: Workspace, release: str, audience: Audience, progress: Pr
         audience.come(stage, progress, f"users, {'sabotaged' if forced else 'honest'} canary")
         state = stage.live.controller.state
     assert state is not None
-    return CanaryRun(state.verdict, state.drivers, state.requests["canary"], state.requests["stable"])
+    return CanaryRun(state.verdict, state.drivers, state.requests["canary"], state.requests["stable"]).to_json()
 
 
 def _scorecard(workspace: Workspace, key: str) -> Scorecard:

@@ -7,7 +7,7 @@ from typing import Any
 
 from trimtab.evaluate import make_suite
 from trimtab.loop.behaviour import behaviour_of
-from trimtab.loop.judging import judge, sealed_suite
+from trimtab.loop.judging import judge, sealed_suite, without_answers
 from trimtab.loop.turn import Context
 from trimtab.loop.workspace import Workspace
 from trimtab.records import Progress, Release
@@ -36,15 +36,21 @@ def sabotage(workspace: Workspace, release: str) -> str:
     return register(workspace.store, broken)
 
 
-def gate_sabotage(workspace: Workspace, release: str, progress: Progress) -> dict[str, Any]:
-    """The gate's verdict on the broken release against the stable one, on a part of the sealed cases."""
+def gate_sabotage(workspace: Workspace, release: str, base: str, progress: Progress) -> dict[str, Any]:
+    """The gate's verdict on the broken release against the stable one, on a part of the sealed cases.
+
+    No gain is asked of it, as of a release that only mends something: what blocks it is what it lost.
+    """
     context = Context(workspace, {}, progress, "sabotage")
     suite = make_suite(sealed_suite(workspace).cases, "sealed part", _CASES)
     stable, broken = get(workspace.store, "stable"), get(workspace.store, release)
-    cards = [judge(context, one.behaviour, suite, None).scorecard for one in (stable, broken)]
-    facts = HardFacts(contaminated=0)
-    verdict = gate(cards[1], cards[0], cards[0], workspace.config.gate, facts).to_json()
-    register(workspace.store, Release(broken.behaviour, gate=verdict, scorecard=cards[1].to_json()))
+    before, after = (judge(context, one.behaviour, suite, base) for one in (stable, broken))
+    severe = after.scorecard.metrics.get("attack_success_s1")
+    facts = HardFacts(0, after.served_difference, None if severe is None else round(severe.value * severe.n))
+    config = workspace.config.gate.model_copy(update={"superiority": {}})
+    verdict = gate(after.scorecard, before.scorecard, None, config, facts).to_json()
+    evidence = without_answers(after.scorecard).to_json()
+    register(workspace.store, Release(broken.behaviour, gate=verdict, scorecard=evidence))
     return verdict
 
 

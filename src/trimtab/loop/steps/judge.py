@@ -11,8 +11,9 @@ from trimtab.loop.rows import contaminated_rows
 from trimtab.loop.steps.data import sealed_set, source_files
 from trimtab.loop.turn import Context, Step
 from trimtab.loop.workspace import Workspace
-from trimtab.records import Behaviour, digest, file_digest
+from trimtab.records import Behaviour, Release, digest, file_digest
 from trimtab.release import get
+from trimtab.store import Store
 
 
 def evaluate(context: Context) -> dict[str, Any]:
@@ -22,20 +23,29 @@ def evaluate(context: Context) -> dict[str, Any]:
     suite = sealed_suite(workspace)
     quarantine = sealed_set(workspace)
     _look(workspace, quarantine)
+    candidate = behaviour_of(workspace, str(context.outputs["refresh"]["model"]))
+    incumbent = incumbent_of(workspace.store, candidate.digest)
     behaviours = {
         "base": behaviour_of(workspace, base),
-        "incumbent": get(workspace.store, "stable").behaviour,
-        "candidate": behaviour_of(workspace, str(context.outputs["refresh"]["model"])),
+        "incumbent": incumbent.behaviour,
+        "candidate": candidate,
     }
     for behaviour in {behaviour.digest: behaviour for behaviour in behaviours.values()}.values():
         judge(context, behaviour, suite, base)
     return {
         **{name: _key(behaviour, suite.digest, base) for name, behaviour in behaviours.items()},
-        "release": behaviours["candidate"].digest,
-        "behaviour": behaviours["candidate"].to_json(),
+        "release": candidate.digest,
+        "against": incumbent.digest,
+        "behaviour": candidate.to_json(),
         "suite": suite.digest,
         "contaminated": contaminated_rows(context, quarantine),
     }
+
+
+def incumbent_of(store: Store, candidate: str) -> Release:
+    """The stable release; where the candidate itself has become stable, the release that it replaced."""
+    stable = get(store, "stable")
+    return get(store, stable.parents[0]) if stable.digest == candidate and stable.parents else stable
 
 
 def _key(behaviour: Behaviour, suite: str, base: str) -> str:

@@ -48,7 +48,7 @@ def release(context: Context) -> dict[str, Any]:
 def _release(context: Context) -> Release:
     workspace, outputs = context.workspace, context.outputs
     candidate = _judged(context, "candidate")
-    incumbent = get(workspace.store, "stable")
+    incumbent = get(workspace.store, outputs["evaluate"]["against"])
     made = Release(
         behaviour=Behaviour(**outputs["evaluate"]["behaviour"]),
         parents=(incumbent.digest,),
