@@ -34,14 +34,10 @@ def _scores(result: Result) -> Table:
     table.add_column("on the sealed cases")
     for name in ("base", "candidate"):
         table.add_column(name, justify="right")
-    table.add_column("n", justify="right")
+        table.add_column("n", justify="right")
     for name in result.candidate.metrics:
-        table.add_row(
-            name.replace("_", " "),
-            _interval(result.base, name),
-            _interval(result.candidate, name),
-            str(result.candidate.metrics[name].n),
-        )
+        cells = (cell for card in (result.base, result.candidate) for cell in _cells(card, name))
+        table.add_row(name.replace("_", " "), *cells)
     return table
 
 
@@ -56,6 +52,9 @@ def _steps(result: Result) -> Table:
     return table
 
 
-def _interval(card: Scorecard, name: str) -> str:
+def _cells(card: Scorecard, name: str) -> tuple[str, str]:
+    """Value with its interval, and the count of scored cases."""
     metric: Metric | None = card.metrics.get(name)
-    return "-" if metric is None else f"{metric.value:.3f} [{metric.ci_low:.3f}, {metric.ci_high:.3f}]"
+    if metric is None:
+        return "-", "-"
+    return f"{metric.value:.3f} [{metric.ci_low:.3f}, {metric.ci_high:.3f}]", str(metric.n)
