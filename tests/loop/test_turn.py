@@ -36,6 +36,7 @@ def test_a_turn_ends_in_a_release_with_card_changelog_and_evidence(tiny_workspac
     assert release.scorecard["metrics"]["unscored"]["n"] == 10
     assert release.gate["verdict"] in ("passed", "blocked")
     assert release.logprob_record["sequences"]
+    assert get(find_workspace(tiny_workspace).store, "stable").scorecard["metrics"]
     assert {step["step"] for step in release.steps} == {"curate", "sft", "dpo", "refresh"}
 
 

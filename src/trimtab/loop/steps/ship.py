@@ -40,6 +40,7 @@ def release(context: Context) -> dict[str, Any]:
     store = context.workspace.store
     made = _release(context)
     register(store, made)
+    register(store, _scored_incumbent(context))
     if context.outputs["gate"]["verdict"] == "passed" and made.digest != store.aliases.get("stable"):
         nominate(store, made.digest, reason="the gate passed")
     return {"release": made.digest}
@@ -62,6 +63,12 @@ def _release(context: Context) -> Release:
     return _documented(context, made, incumbent)
 
 
+def _scored_incumbent(context: Context) -> Release:
+    """The incumbent with the scorecard it got in this turn, for comparisons to come (π0 has none before)."""
+    incumbent = get(context.workspace.store, context.outputs["evaluate"]["against"])
+    return replace(incumbent, scorecard=without_answers(_judged(context, "incumbent").scorecard).to_json())
+
+
 def _documented(context: Context, made: Release, incumbent: Release) -> Release:
     """The release with its card beside the incumbent and π0, and the changelog against the incumbent."""
     other, base = (_judged(context, name).scorecard for name in ("incumbent", "base"))
@@ -77,8 +84,7 @@ def _documented(context: Context, made: Release, incumbent: Release) -> Release:
         date=time.strftime("%Y-%m-%d"),
     )
     card = model_card(made, facts, other, base).readme
-    before = replace(incumbent, scorecard=without_answers(other).to_json())
-    return replace(made, card=card, changelog=changelog(before, made))
+    return replace(made, card=card, changelog=changelog(_scored_incumbent(context), made))
 
 
 def _sources(context: Context) -> list[Source]:
