@@ -59,6 +59,18 @@ def browser(tmp_path: Any) -> Iterator[Any]:
     driver.quit()
 
 
+def wait_for_notice(browser: Any, text: str) -> None:
+    """A click only begins to load the next page."""
+    from selenium.common.exceptions import NoSuchElementException, StaleElementReferenceException
+    from selenium.webdriver.support.ui import WebDriverWait
+
+    def shown(driver: Any) -> bool:
+        return text in driver.find_element("css selector", "[role=status]").text
+
+    loading = (NoSuchElementException, StaleElementReferenceException)
+    WebDriverWait(browser, 30, ignored_exceptions=loading).until(shown)
+
+
 def test_a_person_reads_the_verdict_and_rolls_back(browser: Any, url: str, turned: list[str | None]) -> None:
     browser.get(url)
     assert browser.find_element("id", "verdict").text.lower() == "roll back"
@@ -69,8 +81,8 @@ def test_a_person_reads_the_verdict_and_rolls_back(browser: Any, url: str, turne
     assert complaints == []
     browser.find_element("name", "token").send_keys("wrong")
     browser.find_element("css selector", "button").click()
-    assert "nothing was changed" in browser.find_element("css selector", "[role=status]").text
+    wait_for_notice(browser, "nothing was changed")
     browser.find_element("name", "token").send_keys("secret")
     browser.find_element("css selector", "button").click()
-    assert "Rolled back" in browser.find_element("css selector", "[role=status]").text
+    wait_for_notice(browser, "Rolled back")
     assert turned == [None]
