@@ -141,3 +141,31 @@ def test_completion_scripts_name_the_program(shell: str, capsys: pytest.CaptureF
 def test_rolling_back_with_nothing_to_go_back_to_is_said(workspace: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert code("rollback", "-w", str(workspace)) == 2
     assert "nothing to go back to" in capsys.readouterr().err
+
+
+def test_a_full_disk_is_said_and_is_the_users_to_mend(
+    workspace: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    import errno
+
+    from trimtab.loop import status
+
+    def full(*_: object) -> None:
+        raise OSError(errno.ENOSPC, "No space left on device", "store.sqlite")
+
+    monkeypatch.setattr(status, "status", full)
+    assert code("status", "-w", str(workspace)) == 2
+    error = capsys.readouterr().err
+    assert "the disk is full (store.sqlite)" in error
+    assert "trimtab gc" in error
+
+
+def test_a_port_in_use_is_named(workspace: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    from trimtab.serve import bind
+
+    taken = bind("127.0.0.1", 0)
+    try:
+        assert code("dashboard", "--port", str(taken.getsockname()[1]), "-w", str(workspace)) == 2
+    finally:
+        taken.close()
+    assert "is in use" in capsys.readouterr().err
