@@ -1,11 +1,12 @@
 """A turn: steps in order, each journaled by a key of its inputs, skipped where the key is known."""
 
+import shutil
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 from trimtab.loop.meter import metered
-from trimtab.loop.workspace import Workspace
+from trimtab.loop.workspace import RUNS, Workspace
 from trimtab.records import Progress, digest
 
 Outputs = Mapping[str, Any]
@@ -49,7 +50,7 @@ class StepRun:
 
 
 def run_turn(workspace: Workspace, steps: Sequence[Step], progress: Progress) -> list[StepRun]:
-    """Run the steps in order. Killed at any instant, the same call goes on where it was.
+    """Run the steps in order; the scratch folders go when all are done. Killed at any instant, the same call goes on.
 
     Raises Stopped where a check says no, UserError where a person must mend something.
     """
@@ -59,6 +60,7 @@ def run_turn(workspace: Workspace, steps: Sequence[Step], progress: Progress) ->
         run = _one(workspace, step, outputs, progress)
         outputs[step.name] = run.outputs
         runs.append(run)
+    shutil.rmtree(workspace.state / RUNS, ignore_errors=True)
     return runs
 
 

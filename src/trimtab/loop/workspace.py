@@ -12,6 +12,8 @@ from trimtab.store import Store
 
 CONFIG_NAME = "trimtab.yaml"
 STATE_NAME = ".trimtab"
+RUNS = "runs"
+"""Scratch folders of steps under way."""
 
 
 @dataclass(frozen=True)
@@ -40,7 +42,7 @@ class Workspace:
 
     def work(self, name: str) -> Path:
         """A scratch folder for one step's run, kept until the step is done."""
-        path = self.state / "runs" / name
+        path = self.state / RUNS / name
         path.mkdir(parents=True, exist_ok=True)
         return path
 

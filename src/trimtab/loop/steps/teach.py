@@ -1,6 +1,5 @@
 """Teaching: SFT, the check that it broke nothing, the preference step, a short refresh."""
 
-import shutil
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -86,11 +85,6 @@ def _kept(context: Context, work: Path, report: TrainReport, rows: int) -> dict[
     model = store.artefacts.put(work / "model")
     store.put("train_report", context.key, report.to_json())
     return {"model": model, "rows": rows, "report": context.key}
-
-
-def clean(workspace: Workspace) -> None:
-    """Remove the scratch folders of finished steps."""
-    shutil.rmtree(workspace.state / "runs", ignore_errors=True)
 
 
 def _fell(before: Judged, after: Judged, name: str, margin: float) -> bool:
