@@ -19,8 +19,6 @@ from trimtab.records import Progress, Scorecard, Stopped, scorecard_from_json
 
 _SETTINGS = ("canary.settle_seconds=1", "gateway.port=0")
 """Simulated users answer at once, so a request has settled a second after its answer."""
-_BOLD = ("canary.ramps=[0.5, 1.0]", "canary.alpha_ramps=[0.05]")
-"""The sabotaged canary begins at half the traffic: what it shows takes a third of the requests then."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -117,8 +115,7 @@ def play(folder: Path, overrides: tuple[str, ...], progress: Progress, say: Call
     base = str(outputs["base"]["model"])
     blocked = act("sabotage gate", lambda: gate_sabotage(workspace, bad, base, progress))
     say(f"sabotage {bad[:12]}: the gate says {blocked['verdict']}; forced past it, to see the canary")
-    bold = find_workspace(folder, (*_SETTINGS, *overrides, *_BOLD))
-    wrecked = CanaryRun.of(act("sabotage canary", lambda: _canary(bold, bad, audience, progress, forced=True)))
+    wrecked = CanaryRun.of(act("sabotage canary", lambda: _canary(workspace, bad, audience, progress, forced=True)))
     say(f"sabotage: {wrecked.verdict} after {wrecked.requests} canary requests")
     harvested = act("harvest", lambda: reap(workspace, who="demo", now=time.time()).to_json())
     return Result(
