@@ -11,14 +11,13 @@ from tests.train.conftest import random_groups
 from trimtab.model import load
 from trimtab.records import Silent, UserError
 from trimtab.train import checkpoint
-from trimtab.train.batch import Batch
 from trimtab.train.checkpoint import Checkpoints, Position
 from trimtab.train.config import TrainConfig
+from trimtab.train.course import RowsCourse, trained_weight
 from trimtab.train.forest import pack
 from trimtab.train.loop import adamw, optimiser_step, train
 from trimtab.train.objectives import sft
 from trimtab.train.precision import precision
-from trimtab.train.schedule import step_rows
 from trimtab.train.score import forest_scorer
 
 GOLDEN = (
@@ -50,16 +49,11 @@ class KillAt(Silent):
 
 def run(model: Any, work: Path, config: TrainConfig, progress: Silent | None = None) -> list[dict[str, float]]:
     groups = random_groups(0, groups=12)
-    plan = step_rows(len(groups), config)
-
-    def batches(step: int) -> list[Batch]:
-        rows = [groups[row] for row in plan[step]]
-        return pack(rows, config.token_budget, sum(s.weight for (s,) in rows))
-
+    course = RowsCourse(groups, config, sft, trained_weight)
     score = forest_scorer(model, precision(config.precision))
     checkpoints = Checkpoints(work / "checkpoint", "run")
     log = work / "metrics.jsonl"
-    return train(model, batches, len(plan), score, sft, config, checkpoints, log, progress or Silent())
+    return train(model, course, score, config, checkpoints, log, progress or Silent())
 
 
 CONFIG = TrainConfig(

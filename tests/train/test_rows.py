@@ -6,6 +6,7 @@ import pytest
 
 from trimtab.model import Dialect
 from trimtab.records import Comparison, Example, Message, UserError
+from trimtab.train.config import TrainConfig
 from trimtab.train.rows import comparison_group, example_group, groups_of
 
 SYSTEM, ASK = Message("system", "Be kind."), Message("user", "Where is my order?")
@@ -38,14 +39,21 @@ def test_a_comparison_scores_the_answers_only(dialect: Dialect) -> None:
     assert len({s.example_id for s in group}) == 2
 
 
-def test_rows_that_are_too_long_are_left_out_and_counted(dialect: Dialect) -> None:
+def test_rows_that_are_too_long_stop_the_run_or_are_dropped_by_name(dialect: Dialect) -> None:
     short, long = Example((ASK, GOOD)), Example((ASK, Message("assistant", "word " * 200)))
-    groups, too_long = groups_of([short, long], lambda row: example_group(row, dialect), 100)
-    assert (len(groups), too_long) == (1, 1)
+    config = TrainConfig(max_tokens=100)
+    with pytest.raises(UserError, match=r"row 2 .*at most 100"):
+        groups_of([short, long], lambda row: example_group(row, dialect), config)
+    drop = TrainConfig(max_tokens=100, bad_rows="drop")
+    groups, dropped = groups_of([short, long], lambda row: example_group(row, dialect), drop)
+    assert len(groups) == 1
+    assert len(dropped) == 1
+    assert long.id[:12] in dropped[0]
     with pytest.raises(UserError, match="no row to train on"):
-        groups_of([long], lambda row: example_group(row, dialect), 100)
+        groups_of([long], lambda row: example_group(row, dialect), drop)
 
 
 def test_a_row_with_nothing_to_learn_is_the_users_mistake(dialect: Dialect) -> None:
+    rows = [Example((ASK, GOOD)), Example((ASK,))]
     with pytest.raises(UserError, match="row 2"):
-        groups_of([Example((ASK, GOOD)), Example((ASK,))], lambda row: example_group(row, dialect), 100)
+        groups_of(rows, lambda row: example_group(row, dialect), TrainConfig())

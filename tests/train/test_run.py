@@ -3,7 +3,7 @@
 import json
 import math
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import pytest
 import torch
@@ -11,7 +11,7 @@ from tests.train.test_loop import KillAt, Killed
 
 from trimtab.model import load, weights_digest
 from trimtab.records import Comparison, Example, Message, UserError
-from trimtab.train import LoraConfig, TrainConfig, train_dpo, train_sft
+from trimtab.train import LoraConfig, PreferenceConfig, SftConfig, train_dpo, train_sft
 from trimtab.train import run as module
 
 SYSTEM = Message("system", "You are the assistant of a small shop. Answer briefly, and never promise what is not so.")
@@ -28,8 +28,8 @@ PAIRS = [
     )
     for word in WORDS
 ]
-SFT = TrainConfig(epochs=3, rows_per_step=4, learning_rate=3e-3, precision="float32", checkpoint_every=2)
-DPO = SFT.model_copy(update={"method": "dpo", "learning_rate": 1e-3})
+SFT = SftConfig(epochs=3, rows_per_step=4, learning_rate=3e-3, precision="float32", checkpoint_every=2)
+DPO = PreferenceConfig(**{**SFT.model_dump(), "method": "dpo", "learning_rate": 1e-3})
 
 
 def tensors(folder: Path) -> list[torch.Tensor]:
@@ -150,4 +150,4 @@ def test_a_model_that_cannot_share_trains_all_the_same_and_says_so(
 
 def test_the_configuration_must_be_the_methods(folder: Path, tmp_path: Path) -> None:
     with pytest.raises(UserError, match="configuration is for sft"):
-        train_dpo(folder, PAIRS, SFT, work=tmp_path / "work", out=tmp_path / "out")
+        train_dpo(folder, PAIRS, cast(Any, SFT), work=tmp_path / "work", out=tmp_path / "out")

@@ -4,7 +4,7 @@ from itertools import chain
 
 import pytest
 
-from trimtab.train import LoraConfig, TrainConfig
+from trimtab.train import LoraConfig, PreferenceConfig, TrainConfig
 from trimtab.train.schedule import learning_rate, step_rows
 
 
@@ -35,6 +35,6 @@ def test_a_run_of_one_step_moves() -> None:
 
 def test_the_method_and_lora_derive_the_rate() -> None:
     assert TrainConfig().peak_rate == 1e-4
-    assert TrainConfig(method="dpo").peak_rate == 1e-5
+    assert PreferenceConfig().peak_rate == 1e-5
     assert TrainConfig(lora=LoraConfig()).peak_rate == pytest.approx(5e-4)
-    assert TrainConfig(method="dpo", learning_rate=3e-6).peak_rate == 3e-6
+    assert PreferenceConfig(learning_rate=3e-6).peak_rate == 3e-6

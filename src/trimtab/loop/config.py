@@ -3,7 +3,7 @@
 from pathlib import Path
 from typing import Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationInfo, field_validator
+from pydantic import BaseModel, ConfigDict, Field
 
 from trimtab.curate import CurateConfig
 from trimtab.evaluate import EvaluateConfig
@@ -12,7 +12,7 @@ from trimtab.model import DEFAULT_MODEL
 from trimtab.observe import CapturePolicy, SloConfig
 from trimtab.release import GateConfig
 from trimtab.serve import ServeConfig
-from trimtab.train import TrainConfig
+from trimtab.train import PreferenceConfig, SftConfig
 
 FORMAT = 1
 """The workspace format this version writes; a newer one is refused."""
@@ -54,20 +54,13 @@ class TrainSection(Section):
     """The teaching steps. ``start``: every turn begins at ``base`` (π0) or at the ``stable`` release."""
 
     start: Literal["base", "stable"] = "base"
-    sft: TrainConfig = TrainConfig(method="sft")
-    dpo: TrainConfig | None = TrainConfig(method="dpo")
+    sft: SftConfig = SftConfig()
+    dpo: PreferenceConfig | None = PreferenceConfig()
     dpo_rows: int | None = Field(default=None, ge=1)
     """At most so many pairs and companions, chosen by their digest."""
-    refresh: TrainConfig | None = TrainConfig(method="sft")
+    refresh: SftConfig | None = SftConfig()
     refresh_rows: int = Field(default=60, ge=0)
     anchor: AnchorCheck = AnchorCheck()
-
-    @field_validator("sft", "dpo", "refresh", mode="before")
-    @classmethod
-    def _method_of_the_step(cls, value: Any, info: ValidationInfo) -> Any:
-        """A step's method follows from its name."""
-        method = "dpo" if info.field_name == "dpo" else "sft"
-        return {"method": method, **value} if isinstance(value, dict) else value
 
 
 class Decoding(Section):

@@ -1,19 +1,44 @@
-"""One loop that teaches (SFT) and aligns (DPO): packed forests, shared prefixes, exact accumulation, exact resume."""
+"""One loop that teaches, aligns and rewards: packed forests, shared prefixes, exact accumulation, exact resume."""
 
+from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
-from trimtab.train.config import LoraConfig, TrainConfig, TrainReport, report_from_json
+from trimtab.train.config import (
+    AnyTrainConfig,
+    KtoConfig,
+    LoraConfig,
+    PreferenceConfig,
+    RewardConfig,
+    RlConfig,
+    SftConfig,
+    TrainConfig,
+    TrainReport,
+    report_from_json,
+)
 
 if TYPE_CHECKING:
     from trimtab.train.run import train_dpo, train_sft
 
-__all__ = ["LoraConfig", "TrainConfig", "TrainReport", "report_from_json", "train_dpo", "train_sft"]
+__all__ = [
+    "AnyTrainConfig",
+    "KtoConfig",
+    "LoraConfig",
+    "PreferenceConfig",
+    "RewardConfig",
+    "RlConfig",
+    "SftConfig",
+    "TrainConfig",
+    "TrainReport",
+    "report_from_json",
+    "train_dpo",
+    "train_sft",
+]
+
+_HEAVY = {"train_dpo": "trimtab.train.run", "train_sft": "trimtab.train.run"}
 
 
 def __getattr__(name: str) -> Any:
-    """The two that need torch, imported when first used: reading a configuration must stay quick."""
-    if name in ("train_dpo", "train_sft"):
-        from trimtab.train import run
-
-        return getattr(run, name)
-    raise AttributeError(name)
+    """What needs torch, imported when first used: reading a configuration must stay quick."""
+    if name not in _HEAVY:
+        raise AttributeError(name)
+    return getattr(import_module(_HEAVY[name]), name)

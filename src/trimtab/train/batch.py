@@ -19,14 +19,24 @@ class TokenSequence:
     """One completion with everything before it, as tokens.
 
     ``weight_L``: 0 = only read, above 0 = learned with that weight. The first token is never scored, for nothing
-    predicts it. ``reference_N`` holds the reference log-prob of each scored token, in order.
+    predicts it. ``reference_N``, ``behaviour_N`` and ``bonus_N`` hold a number for each scored token, in order.
     """
 
     ids_L: Ints
     weight_L: Floats
     example_id: str = ""
     label: int = 0
+    """+1 chosen or desirable, -1 rejected or undesirable, 0 neither."""
+    reward: float = 0.0
+    """What people or a reward function gave the whole sequence; between the sides of a pair its difference is the
+    margin."""
+    importance: float = 1.0
+    """Weight of the row among rows, such as trust in its annotators."""
     reference_N: npt.NDArray[np.floating] | None = None
+    behaviour_N: npt.NDArray[np.floating] | None = None
+    """The sampler's log-probs."""
+    bonus_N: npt.NDArray[np.floating] | None = None
+    """Reward a token, such as the penalty of an unsupported span."""
 
     @property
     def scored_N(self) -> Ints:
@@ -82,11 +92,18 @@ class Batch:
     """What the *whole* optimiser step is divided by (weights or groups), so that accumulation is exact."""
     real_tokens: int
     """Tokens of the sequences as if nothing were shared."""
+    reward: Tensor
+    """float32 [M], of the whole sequence: 0 where there is none."""
+    importance: Tensor
+    """float32 [M]"""
+    end_row: Tensor
+    """int64 [M], the packed row of the last computed token: with ``plant(..., ends=True)`` the sequence's very last."""
     reference_logp: Tensor | None = None
     """float [N]"""
     behaviour_logp: Tensor | None = None
-    reward: Tensor | None = None
-    advantage: Tensor | None = None
+    """float [N], the sampler's."""
+    token_reward: Tensor | None = None
+    """float [N]"""
 
     @property
     def seg_start(self) -> tuple[int, ...]:

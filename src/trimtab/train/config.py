@@ -1,49 +1,55 @@
-"""The configuration of one training step, and its report."""
+"""The configuration of one training step, by method, and its report."""
 
 from dataclasses import dataclass, field
-from typing import Any, Literal
+from typing import Annotated, Any, ClassVar, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
-PreferenceLoss = Literal["sigmoid", "sigmoid_unscaled_reference"]
+PreferenceLoss = Literal["sigmoid", "sigmoid_unscaled_reference", "ipo"]
 PrecisionSetting = Literal["auto", "float32", "bfloat16", "float64"]
-_RATES = {"sft": 1e-4, "dpo": 1e-5}
+ReferenceSchedule = Literal["sft", "fixed", "every", "reanchor"]
 _LORA_FACTOR = 5.0
 
 
-class LoraConfig(BaseModel):
-    """Low-rank adapters instead of full weights; merged into the model that is saved."""
+class Section(BaseModel):
+    """A part of the configuration: unknown keys are refused, values never change."""
 
     model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+class LoraConfig(Section):
+    """Low-rank adapters instead of full weights; merged into the model that is saved."""
 
     rank: int = Field(16, ge=1)
     alpha: float = Field(32.0, gt=0)
+    dora: bool = Field(False, description="Decompose weights into magnitude and direction (Liu et al. 2024, DoRA).")
 
 
-class TrainConfig(BaseModel):
-    """One step of teaching or aligning. The method derives the learning rate where none is given."""
+class TrainConfig(Section):
+    """What every method has. The method derives the learning rate where none is given."""
 
-    model_config = ConfigDict(extra="forbid", frozen=True)
+    default_rate: ClassVar[float] = 1e-4
 
-    method: Literal["sft", "dpo"] = "sft"
+    method: str = "sft"
     epochs: int = Field(1, ge=1, description="Passes over the rows; variety buys more than epochs.")
     learning_rate: float | None = Field(
-        None, gt=0, description="Peak rate. Default 1e-4 for sft, 1e-5 for dpo, five times that with LoRA."
+        None,
+        gt=0,
+        description="Peak rate. Default 1e-4 for sft and reward, 1e-5 for dpo and kto, 1e-6 for rl; five times that "
+        "with LoRA.",
     )
     warmup: float = Field(0.1, ge=0, lt=1, description="Share of the steps in which the rate rises linearly.")
     schedule: Literal["linear", "cosine", "constant"] = "linear"
-    rows_per_step: int = Field(16, ge=1, description="Examples or pairs an optimiser step.")
+    rows_per_step: int = Field(16, ge=1, description="Examples, pairs or prompts an optimiser step.")
     token_budget: int = Field(
         4096, ge=16, description="Packed tokens a micro-batch: memory (about 1 GiB a thousand at 135 M parameters)."
     )
-    max_tokens: int = Field(2048, ge=2, description="Longer rows are left out, and counted in the report.")
-    beta: float = Field(0.1, gt=0, description="dpo: strength of the anchor to the reference.")
-    loss: PreferenceLoss = Field(
-        "sigmoid",
-        description="dpo: 'sigmoid' is the published loss. 'sigmoid_unscaled_reference' puts beta on the policy "
-        "alone; WARNING: it is not anchored to the reference and drifts even on coin-flip labels.",
+    max_tokens: int = Field(2048, ge=2, description="Longest row; what happens to longer ones is 'bad_rows'.")
+    bad_rows: Literal["stop", "drop"] = Field(
+        "stop",
+        description="A row that cannot be trained on (too long, empty answer, prompt that does not tokenise as a "
+        "prefix): 'stop' before training and name it, or 'drop' it, count it and name it in the report.",
     )
-    sft_weight: float = Field(0.0, ge=0, description="dpo: weight of a cross-entropy term on the chosen answers.")
     lora: LoraConfig | None = None
     precision: PrecisionSetting = Field("auto", description="auto: bfloat16 autocast where the hardware has it.")
     seed: int = Field(0, ge=0)
@@ -54,7 +60,88 @@ class TrainConfig(BaseModel):
     @property
     def peak_rate(self) -> float:
         """The learning rate after warm-up."""
-        return self.learning_rate or _RATES[self.method] * (_LORA_FACTOR if self.lora else 1.0)
+        return self.learning_rate or self.default_rate * (_LORA_FACTOR if self.lora else 1.0)
+
+
+class SftConfig(TrainConfig):
+    """Supervised fine-tuning: cross-entropy on the assistant's tokens."""
+
+    method: Literal["sft"] = "sft"
+
+
+class _Anchored(TrainConfig):
+    """A method that is held to a reference policy."""
+
+    default_rate: ClassVar[float] = 1e-5
+
+    beta: float = Field(0.1, gt=0, description="Strength of the anchor to the reference.")
+    reference: ReferenceSchedule = Field(
+        "sft",
+        description="'sft': the model as it came. 'fixed': π0. 'every': the policy itself, every 'reference_every' "
+        "steps. 'reanchor': as 'every', but π0 again while the KL to π0 is above 'anchor_kl'.",
+    )
+    reference_every: int = Field(50, ge=1, description="Optimiser steps between two moves of the reference.")
+    anchor_kl: float = Field(0.1, gt=0, description="reanchor: nats a token, measured to π0.")
+    refresh_every: int = Field(0, ge=0, description="Steps of this method between two SFT refreshes; 0 is never.")
+    refresh_steps: int = Field(1, ge=1, description="SFT steps of one refresh.")
+    refresh_rate: float = Field(1e-5, gt=0, description="Learning rate of the refreshes.")
+
+
+class PreferenceConfig(_Anchored):
+    """Preference optimisation on pairs and K-wise rankings."""
+
+    method: Literal["dpo"] = "dpo"
+    loss: PreferenceLoss = Field(
+        "sigmoid",
+        description="'sigmoid' is the published DPO loss, 'ipo' Azar et al. 2023. 'sigmoid_unscaled_reference' puts "
+        "beta on the policy alone; WARNING: it is not anchored to the reference and drifts even on coin-flip labels.",
+    )
+    label_smoothing: float = Field(0.0, ge=0, lt=0.5, description="Probability that a label is flipped (cDPO).")
+    length_normalised: bool = Field(False, description="Log-ratios a token instead of a sequence.")
+    margins: bool = Field(False, description="Ask for each pair's margin: β·Δ must exceed it (Touvron et al. 2023).")
+    sft_weight: float = Field(0.0, ge=0, description="Weight of a cross-entropy term on the chosen answers.")
+
+
+class KtoConfig(_Anchored):
+    """Kahneman-Tversky optimisation on unpaired thumbs (Ethayarajh et al. 2024)."""
+
+    method: Literal["kto"] = "kto"
+    desirable_weight: float = Field(1.0, gt=0)
+    undesirable_weight: float = Field(1.0, gt=0)
+
+
+class RewardConfig(TrainConfig):
+    """A reward model: Bradley-Terry on a scalar head over the policy's last state."""
+
+    method: Literal["reward"] = "reward"
+    margins: bool = Field(True, description="Use each pair's margin where it has one.")
+    held_out: float = Field(0.1, ge=0, lt=1, description="Share of the rows kept for accuracy and calibration.")
+
+
+class RlConfig(_Anchored):
+    """Policy gradient on rollouts with a KL stabiliser: J(π) = E[r] − β KL(π ‖ π_ref)."""
+
+    default_rate: ClassVar[float] = 1e-6
+
+    method: Literal["rl"] = "rl"
+    reference: ReferenceSchedule = "sft"
+    advantage: Literal["rloo", "grpo"] = Field(
+        "rloo", description="Leave-one-out baseline (Ahmadian et al. 2024), or group z-scores (Shao et al. 2024)."
+    )
+    group: int = Field(8, ge=2, description="Completions a prompt.")
+    max_new_tokens: int = Field(128, ge=1)
+    temperature: float = Field(1.0, gt=0)
+    kl: Literal["reward", "gradient"] = Field(
+        "reward", description="The log-ratio subtracted from the reward, or its own unbiased gradient a token."
+    )
+    kl_target: float | None = Field(None, gt=0, description="Nats a sequence; β then adapts to it.")
+    reuse: int = Field(1, ge=1, description="Optimiser steps on one set of rollouts; above 1 PPO clipping is needed.")
+    clip_ratio: float = Field(0.2, gt=0, description="PPO's ε (Schulman et al. 2017, eq. 7).")
+
+
+AnyTrainConfig = Annotated[
+    SftConfig | PreferenceConfig | KtoConfig | RewardConfig | RlConfig, Field(discriminator="method")
+]
 
 
 @dataclass(frozen=True, slots=True)

@@ -18,13 +18,15 @@ MIN_SAVING = 32
 """Tokens that a shared segment must save to be worth its own attention call in each layer."""
 
 
-def pack(groups: Sequence[Group], token_budget: int, denominator: float, *, share: bool = True) -> list[Batch]:
+def pack(
+    groups: Sequence[Group], token_budget: int, denominator: float, *, share: bool = True, ends: bool = False
+) -> list[Batch]:
     """One optimiser step's groups as micro-batches of at most ``token_budget`` packed tokens.
 
     Rows that share a prefix go into the same micro-batch. A group is never split, so one that is longer than the
     budget gets a micro-batch to itself.
     """
-    return [plant(part, denominator, share=share) for part in cut(groups, token_budget, share=share)]
+    return [plant(part, denominator, share=share, ends=ends) for part in cut(groups, token_budget, share=share)]
 
 
 def cut(groups: Sequence[Group], token_budget: int, *, share: bool = True) -> list[list[Group]]:
@@ -45,14 +47,22 @@ def packed_tokens(groups: Sequence[Group], *, share: bool = True) -> int:
     return sum(segments.length)
 
 
-def plant(groups: Sequence[Group], denominator: float, *, share: bool = True, min_saving: int = MIN_SAVING) -> Batch:
+def plant(
+    groups: Sequence[Group],
+    denominator: float,
+    *,
+    share: bool = True,
+    min_saving: int = MIN_SAVING,
+    ends: bool = False,
+) -> Batch:
     """One packed forest; sequences keep the order in which they came, groups are numbered from 0.
 
     ``share=False`` gives each sequence a segment of its own: the slow twin, and the layout for models that cannot
-    share a prefix. Every sequence must have something to score (an assertion).
+    share a prefix. ``ends`` computes the last token of each sequence too, for objectives that read its state. Every
+    sequence must have something to score (an assertion).
     """
     sequences = [sequence for group in groups for sequence in group]
-    inputs = [_inputs(sequence) for sequence in sequences]
+    inputs = [sequence.ids_L if ends else _inputs(sequence) for sequence in sequences]
     segments, rows = _grow(inputs, share, min_saving)
     total = sum(segments.length)
     input_ids, position_ids = np.empty(total, np.int64), np.empty(total, np.int64)
@@ -75,7 +85,12 @@ def plant(groups: Sequence[Group], denominator: float, *, share: bool = True, mi
         example_id=tuple(sequence.example_id for sequence in sequences),
         denominator=denominator,
         real_tokens=sum(len(sequence.ids_L) for sequence in sequences),
-        reference_logp=_reference(sequences),
+        reward=torch.tensor([sequence.reward for sequence in sequences], dtype=torch.float32),
+        importance=torch.tensor([sequence.importance for sequence in sequences], dtype=torch.float32),
+        end_row=torch.tensor([int(row[-1]) for row in rows]),
+        reference_logp=_given([sequence.reference_N for sequence in sequences], "a reference"),
+        behaviour_logp=_given([sequence.behaviour_N for sequence in sequences], "behaviour log-probs"),
+        token_reward=_given([sequence.bonus_N for sequence in sequences], "token rewards"),
     )
 
 
@@ -86,11 +101,11 @@ def _inputs(sequence: TokenSequence) -> Ints:
     return sequence.ids_L[: scored_N[-1]]
 
 
-def _reference(sequences: Sequence[TokenSequence]) -> torch.Tensor | None:
-    known = [sequence.reference_N for sequence in sequences if sequence.reference_N is not None]
+def _given(parts: Sequence[npt.NDArray[Any] | None], what: str) -> torch.Tensor | None:
+    known = [part for part in parts if part is not None]
     if not known:
         return None
-    assert len(known) == len(sequences), "a reference for some sequences only"
+    assert len(known) == len(parts), f"{what} for some sequences only"
     return _joined(known)
 
 

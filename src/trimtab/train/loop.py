@@ -3,7 +3,6 @@
 import json
 import math
 import time
-from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -14,40 +13,35 @@ from trimtab.records import Progress, UserError
 from trimtab.train.batch import Batch
 from trimtab.train.checkpoint import Checkpoints, Position
 from trimtab.train.config import TrainConfig
+from trimtab.train.course import Course, Line
 from trimtab.train.objectives import Objective
-from trimtab.train.schedule import learning_rate
 from trimtab.train.score import Scorer
 
 _TRIM_EVERY = 8
 """Steps between two returns of free pages: forests of changing size leave holes that add up to gigabytes."""
 
-StepBatches = Callable[[int], list[Batch]]
-"""The micro-batches of an optimiser step."""
-
 
 def train(
     model: Any,
-    batches_of: StepBatches,
-    steps: int,
+    course: Course,
     score: Scorer,
-    objective: Objective,
     config: TrainConfig,
     checkpoints: Checkpoints,
     log: Path,
     progress: Progress,
-) -> list[dict[str, float]]:
-    """Trains ``model`` in place from the newest checkpoint on; returns the log, a line for each of ``steps``.
+) -> list[Line]:
+    """Trains ``model`` in place from the newest checkpoint on; returns the log, a line for each step of the course.
 
     Raises UserError where the loss is no longer a number.
     """
-    optimizer = adamw(model, config)
+    steps, optimizer = course.steps, adamw(model, config)
     position = checkpoints.load(model, optimizer)
     _write_log(log, position)
     progress.start(f"train {config.method}", steps)
     progress.advance(position.step)
     for step in range(position.step, steps):
-        rate = learning_rate(step, steps, config)
-        line = optimiser_step(model, optimizer, batches_of(step), score, objective, rate, config.clip)
+        batches, objective = course.batches(step, position.log), course.objective(step, position.log)
+        line = optimiser_step(model, optimizer, batches, score, objective, course.rate(step), config.clip)
         if not math.isfinite(line["loss"]) or not math.isfinite(line["grad_norm"]):
             raise UserError(f"the loss is no longer a number at step {step}", fix="Lower the learning rate")
         position.step = step + 1

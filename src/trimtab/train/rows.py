@@ -8,6 +8,7 @@ import numpy as np
 from trimtab.model import Encoded
 from trimtab.records import Comparison, Example, Message, ToolSchema, UserError
 from trimtab.train.batch import Group, TokenSequence
+from trimtab.train.config import TrainConfig
 
 Row = TypeVar("Row")
 
@@ -38,30 +39,50 @@ def comparison_group(comparison: Comparison, dialect: TurnEncoder) -> Group:
 
 
 def groups_of(
-    rows: Iterable[Row], make: Callable[[Row], Group], max_tokens: int, advance: Callable[[], None] = lambda: None
-) -> tuple[list[Group], int]:
-    """The rows that fit as groups, and the number of those left out because one side is longer than ``max_tokens``.
+    rows: Iterable[Row],
+    make: Callable[[Row], Group],
+    config: TrainConfig,
+    advance: Callable[[], None] = lambda: None,
+) -> tuple[list[Group], tuple[str, ...]]:
+    """The rows as groups, and a note for each row that was dropped.
 
-    Raises UserError, with the row's number, on a row without anything to learn, and when no row fits.
+    Raises UserError on a row that cannot be trained on, unless the configuration says to drop such rows, and when no
+    row is left.
     """
     groups: list[Group] = []
-    too_long = 0
+    dropped: list[str] = []
     for number, row in enumerate(rows, start=1):
-        group = make(row)
-        if not all(len(sequence.scored_N) for sequence in group):
-            raise UserError(f"row {number} has no assistant turn to learn from", field="messages")
-        if max(len(sequence.ids_L) for sequence in group) > max_tokens:
-            too_long += 1
-        else:
+        try:
+            group = make(row)
+            _check(group, config.max_tokens)
             groups.append(group)
+        except UserError as error:
+            name = f"row {number} ({getattr(row, 'id', '')[:12]})"
+            if config.bad_rows == "stop":
+                raise UserError(
+                    f"{name}: {error.message}",
+                    field=error.field,
+                    expected=error.expected,
+                    fix=error.fix or "Mend the row, or set bad_rows to drop",
+                ) from error
+            dropped.append(f"dropped {name}: {error.message}")
         advance()
     if not groups:
+        raise UserError("no row to train on", expected="at least one usable row", fix="; ".join(dropped[:3]))
+    return groups, tuple(dropped)
+
+
+def _check(group: Group, max_tokens: int) -> None:
+    """Raises UserError where a sequence has nothing to learn or is too long."""
+    if not all(len(sequence.scored_N) for sequence in group):
+        raise UserError("no assistant turn to learn from", field="messages")
+    longest = max(len(sequence.ids_L) for sequence in group)
+    if longest > max_tokens:
         raise UserError(
-            "no row to train on",
-            expected=f"at least one row of at most {max_tokens} tokens ({too_long} are longer)",
-            fix="Add rows, or raise max_tokens",
+            f"{longest} tokens",
+            expected=f"at most {max_tokens} (max_tokens)",
+            fix="Raise max_tokens, shorten the row, or set bad_rows to drop",
         )
-    return groups, too_long
 
 
 def _sequence(encoded: Encoded, example_id: str, label: int = 0, skip: int = 0) -> TokenSequence:

@@ -30,6 +30,8 @@ class Scores(NamedTuple):
     """[N] log p(target)"""
     entropy: Tensor | None = None
     """[N] of the distribution that the target came from, without gradient."""
+    value: Tensor | None = None
+    """[M] of a scalar head at each sequence's last token; ``logp`` is then empty."""
 
 
 Scorer = Callable[[Batch], Scores]

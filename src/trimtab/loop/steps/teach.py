@@ -9,7 +9,7 @@ from trimtab.loop.rows import companions, dress_of, rows_of
 from trimtab.loop.turn import Context, Step
 from trimtab.loop.workspace import Workspace
 from trimtab.records import Comparison, Example, Stopped, digest
-from trimtab.train import TrainConfig, TrainReport, train_dpo, train_sft
+from trimtab.train import SftConfig, TrainReport, train_dpo, train_sft
 
 
 def sft(context: Context) -> dict[str, Any]:
@@ -69,7 +69,7 @@ def _start(context: Context) -> str:
     return str(context.outputs["base"]["model"])
 
 
-def _taught(context: Context, model: str, rows: Sequence[Example], config: TrainConfig) -> dict[str, Any]:
+def _taught(context: Context, model: str, rows: Sequence[Example], config: SftConfig) -> dict[str, Any]:
     work = context.workspace.work(f"sft-{context.key[:16]}")
     folder = context.workspace.store.artefacts.path(model)
     report = train_sft(folder, rows, config, work=work, out=work / "model", progress=context.progress)

@@ -1,10 +1,4 @@
-"""Objectives: pure functions of scored tokens; each returns its share of the optimiser step's loss and metrics.
-
-A batch's ``denominator`` is that of the whole step, so losses and metrics of micro-batches simply add up.
-Axes: N scored tokens, M sequences, P pairs.
-"""
-
-from collections.abc import Callable
+"""Preference optimisation over groups. Axes: N scored tokens, M sequences, P pairs."""
 
 import torch
 from torch import Tensor
@@ -12,16 +6,8 @@ from torch.nn.functional import logsigmoid
 
 from trimtab.train.batch import Batch, sum_by_sequence
 from trimtab.train.config import PreferenceLoss
+from trimtab.train.objectives.base import Metrics, Objective
 from trimtab.train.score import Scores
-
-Metrics = dict[str, float]
-Objective = Callable[[Scores, Batch], tuple[Tensor, Metrics]]
-
-
-def sft(scores: Scores, batch: Batch) -> tuple[Tensor, Metrics]:
-    """Weighted cross-entropy a token: ``−Σ w log π(y_t | y_<t) / Σ w``; ``denominator`` is the step's ``Σ w``."""
-    loss = -(scores.logp * batch.token_weight).sum() / batch.denominator
-    return loss, {}
 
 
 def dpo(beta: float = 0.1, loss: PreferenceLoss = "sigmoid", sft_weight: float = 0.0) -> Objective:

@@ -1,0 +1,70 @@
+"""A course: what each optimiser step of a run learns from, by which objective, at which rate."""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Protocol
+
+from trimtab.train.batch import Batch, Group
+from trimtab.train.config import TrainConfig
+from trimtab.train.forest import pack
+from trimtab.train.objectives import Objective
+from trimtab.train.schedule import learning_rate, step_rows
+
+Line = dict[str, float]
+"""What one optimiser step measured: a line of the run's log."""
+
+
+class Course(Protocol):
+    """A run's plan. Each method is a function of its arguments, the seed and the model's state: a run that is cut
+    and goes on from a checkpoint asks the same questions and must get the same answers."""
+
+    @property
+    def steps(self) -> int:
+        """Optimiser steps in all."""
+
+    def batches(self, step: int, log: Sequence[Line]) -> list[Batch]:
+        """The micro-batches of ``step``; ``log`` has a line for each step before it."""
+
+    def objective(self, step: int, log: Sequence[Line]) -> Objective:
+        """What the step minimises."""
+
+    def rate(self, step: int) -> float:
+        """The step's learning rate."""
+
+
+Denominator = Callable[[Sequence[Group]], float]
+
+
+def trained_weight(groups: Sequence[Group]) -> float:
+    """Σ of the token weights: what SFT divides by."""
+    return sum(sequence.weight for group in groups for sequence in group)
+
+
+def group_count(groups: Sequence[Group]) -> float:
+    """Number of groups: what preference objectives divide by."""
+    return float(len(groups))
+
+
+@dataclass(frozen=True, slots=True)
+class RowsCourse:
+    """Rows in shuffled epochs under one objective: the course of every method that learns from files."""
+
+    groups: Sequence[Group]
+    config: TrainConfig
+    goal: Objective
+    denominator: Denominator
+    share: bool = True
+
+    @property
+    def steps(self) -> int:
+        return len(step_rows(len(self.groups), self.config))
+
+    def batches(self, step: int, log: Sequence[Line] = ()) -> list[Batch]:
+        rows = [self.groups[row] for row in step_rows(len(self.groups), self.config)[step]]
+        return pack(rows, self.config.token_budget, self.denominator(rows), share=self.share)
+
+    def objective(self, step: int, log: Sequence[Line] = ()) -> Objective:
+        return self.goal
+
+    def rate(self, step: int) -> float:
+        return learning_rate(step, self.steps, self.config)

@@ -1,0 +1,122 @@
+"""One run in its folder: it goes on where it was, returns at once when it is done, and leaves a model and a report."""
+
+import json
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from trimtab.engine.memory import give_back
+from trimtab.model import merge, save, weights_digest
+from trimtab.records import Progress, UserError, digest, write_json
+from trimtab.train.checkpoint import Checkpoints
+from trimtab.train.config import TrainConfig, TrainReport, report_from_json
+from trimtab.train.course import Line
+
+VERSION = 2
+"""Raised by hand when the same inputs would give other weights."""
+_BOOKKEEPING = frozenset({"step", "learning_rate", "tokens_real", "tokens_processed", "seconds"})
+
+
+@dataclass(frozen=True, slots=True)
+class Job:
+    """Where a run reads and writes. ``work`` holds its checkpoints and ``metrics.jsonl``, ``out`` the model."""
+
+    model_folder: Path
+    config: TrainConfig
+    work: Path
+    out: Path
+    progress: Progress
+
+    @property
+    def finished(self) -> Path:
+        return self.work / "report.json"
+
+    @property
+    def log(self) -> Path:
+        return self.work / "metrics.jsonl"
+
+    def check(self, method: str) -> None:
+        """Raises UserError where the configuration is for another method."""
+        if self.config.method != method:
+            raise UserError(f"the configuration is for {self.config.method}", field="method", expected=method)
+
+    def identity(self, **facts: Any) -> str:
+        """Digest of everything that shapes the weights that come out; ``facts`` are the method's own."""
+        own = {"config": self.config.model_dump(mode="json"), "weights": weights_digest(self.model_folder)}
+        return digest({"version": VERSION, **own, **facts})
+
+
+@dataclass(frozen=True, slots=True)
+class Fitted:
+    """What a run's fitting gave. ``metrics`` join those of the log in the report."""
+
+    model: Any
+    log: list[Line]
+    rows: int
+    metrics: dict[str, float]
+    notes: tuple[str, ...] = ()
+
+
+Saver = Callable[[Any, Path, Path], None]
+"""``(model, folder it came from, out)``: writes the trained model."""
+
+
+def complete(job: Job, identity: str, fit: Callable[[Checkpoints], Fitted], write: Saver | None = None) -> TrainReport:
+    """The job's report: the one on disk where this very run is complete, else that of ``fit``, model written."""
+    if (done := _done(job, identity)) is not None:
+        return done
+    checkpoints = Checkpoints(job.work / "checkpoint", identity)
+    fitted = fit(checkpoints)
+    (write or _write_policy)(fitted.model, job.model_folder, job.out)
+    report = report_of(fitted)
+    del fitted
+    give_back()
+    written = {"identity": identity, "weights": weights_digest(job.out), "report": report.to_json()}
+    write_json(job.finished, written)
+    checkpoints.clear()
+    return report
+
+
+def _write_policy(model: Any, source: Path, out: Path) -> None:
+    save(merge(model), source, out)
+
+
+def _done(job: Job, identity: str) -> TrainReport | None:
+    """The report of a run that is complete: the same run, and its output still what it wrote."""
+    if not job.finished.is_file() or not job.out.is_dir():
+        return None
+    written = json.loads(job.finished.read_text(encoding="utf-8"))
+    if written["identity"] != identity or written["weights"] != weights_digest(job.out):
+        return None
+    return report_from_json(written["report"])
+
+
+def report_of(fitted: Fitted) -> TrainReport:
+    """``loss_first`` is step 0's; every other measure of the log is the mean of the last quarter of the steps."""
+    log = fitted.log
+    tail = log[-max(1, len(log) // 4) :]
+    names = sorted({name for line in tail for name in line} - _BOOKKEEPING)
+    real, processed, seconds = (
+        sum(line[name] for line in log) for name in ("tokens_real", "tokens_processed", "seconds")
+    )
+    return TrainReport(
+        steps=len(log),
+        losses=tuple(line["loss"] for line in log),
+        tokens_real=int(real),
+        tokens_processed=int(processed),
+        seconds=seconds,
+        notes=fitted.notes,
+        metrics={
+            **{name: _mean([line[name] for line in tail if name in line]) for name in names},
+            "loss_first": log[0]["loss"],
+            "sharing": real / processed,
+            "tokens_per_second": real / seconds,
+            "rows": float(fitted.rows),
+            **fitted.metrics,
+        },
+    )
+
+
+def _mean(values: list[float]) -> float:
+    return sum(values) / len(values)

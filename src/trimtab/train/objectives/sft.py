@@ -1,0 +1,13 @@
+"""Supervised fine-tuning. Axes: N scored tokens."""
+
+from torch import Tensor
+
+from trimtab.train.batch import Batch
+from trimtab.train.objectives.base import Metrics
+from trimtab.train.score import Scores
+
+
+def sft(scores: Scores, batch: Batch) -> tuple[Tensor, Metrics]:
+    """Weighted cross-entropy a token: ``−Σ w log π(y_t | y_<t) / Σ w``; ``denominator`` is the step's ``Σ w``."""
+    loss = -(scores.logp * batch.token_weight).sum() / batch.denominator
+    return loss, {}
