@@ -6,7 +6,7 @@ import sys
 import pytest
 from pydantic import ValidationError
 
-from trimtab.train import TrainConfig, TrainReport, report_from_json
+from trimtab.train import PreferenceConfig, TrainConfig, TrainReport, report_from_json
 
 
 def test_reading_a_configuration_does_not_load_torch() -> None:
@@ -24,7 +24,7 @@ def test_what_it_does_not_know_is_refused(wrong: dict[str, object]) -> None:
 
 
 def test_the_misleading_loss_is_documented_with_its_warning() -> None:
-    assert "WARNING" in TrainConfig.model_json_schema()["properties"]["loss"]["description"]
+    assert "WARNING" in PreferenceConfig.model_json_schema()["properties"]["loss"]["description"]
 
 
 def test_a_report_survives_its_file() -> None:
