@@ -115,6 +115,9 @@ class RewardConfig(TrainConfig):
 
     method: Literal["reward"] = "reward"
     margins: bool = Field(True, description="Use each pair's margin where it has one.")
+    centering: float = Field(
+        0.0, ge=0, description="Weight of (r⁺ + r⁻)², which holds rewards around 0; 0.01 is usual."
+    )
     held_out: float = Field(0.1, ge=0, lt=1, description="Share of the rows kept for accuracy and calibration.")
 
 

@@ -45,6 +45,11 @@ def group_count(groups: Sequence[Group]) -> float:
     return float(len(groups))
 
 
+def group_importance(groups: Sequence[Group]) -> float:
+    """Σ of the rows' weights: what a mean over weighted groups divides by."""
+    return sum(group[0].importance for group in groups)
+
+
 @dataclass(frozen=True, slots=True)
 class RowsCourse:
     """Rows in shuffled epochs under one objective: the course of every method that learns from files."""
@@ -54,6 +59,8 @@ class RowsCourse:
     goal: Objective
     denominator: Denominator
     share: bool = True
+    ends: bool = False
+    """Whether the objective reads the state of each sequence's very last token."""
 
     @property
     def steps(self) -> int:
@@ -61,7 +68,7 @@ class RowsCourse:
 
     def batches(self, step: int, log: Sequence[Line] = ()) -> list[Batch]:
         rows = [self.groups[row] for row in step_rows(len(self.groups), self.config)[step]]
-        return pack(rows, self.config.token_budget, self.denominator(rows), share=self.share)
+        return pack(rows, self.config.token_budget, self.denominator(rows), share=self.share, ends=self.ends)
 
     def objective(self, step: int, log: Sequence[Line] = ()) -> Objective:
         return self.goal

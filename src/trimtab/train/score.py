@@ -1,9 +1,10 @@
 """One model pass over a batch: the log-prob of each scored token, prefixes computed once.
 
-Axes: T packed tokens, N scored tokens, D hidden size.
+Axes: T packed tokens, N scored tokens, M sequences, D hidden size.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from typing import Any, NamedTuple
 
 import torch
@@ -21,6 +22,9 @@ _TOLERANCE = {torch.float64: 1e-3, torch.float32: 1e-3, torch.bfloat16: 0.5}
 """Largest |Δ log-prob| that is still rounding, by compute dtype; a wrong mask is off by whole nats.
 
 Transformers' norms compute in float32 even in a float64 model."""
+
+_STATE_TOLERANCE = {torch.float64: 1e-3, torch.float32: 1e-3, torch.bfloat16: 0.1}
+"""Largest |Δ state| / |state| that is still rounding."""
 
 
 class Scores(NamedTuple):
@@ -87,6 +91,47 @@ def plain_scorer(model: Any, precision: Precision) -> Scorer:
     return score
 
 
+def reward_scorer(model: Any, precision: Precision) -> Scorer:
+    """``value``: the scalar head of a sequence classifier on the last state of each sequence.
+
+    Takes batches packed with ``ends=True``; the head itself computes in the parameters' precision.
+    """
+    classifier = _causal(model)
+    classifier.set_attn_implementation(NAME)
+    fuse(classifier)
+    backbone = classifier.base_model
+
+    def score(batch: Batch) -> Scores:
+        with precision.autocast(classifier.device.type):
+            hidden_TD = backbone(
+                input_ids=batch.input_ids.unsqueeze(0),
+                position_ids=batch.position_ids.unsqueeze(0),
+                use_cache=False,
+                forest=batch.segments,
+            ).last_hidden_state[0]
+        hidden_MD = hidden_TD.index_select(0, batch.end_row).to(precision.parameters)
+        return Scores(hidden_MD.new_empty(0), value=classifier.score(hidden_MD).squeeze(-1))
+
+    return score
+
+
+def plain_reward_scorer(model: Any, precision: Precision) -> Scorer:
+    """The slow twin: transformers' own forward of the sequence classifier, row by row. Takes ``share=False``."""
+    classifier = _causal(model)
+
+    def score(batch: Batch) -> Scores:
+        assert all(parent < 0 for parent in batch.seg_parent), "this scorer takes one segment a sequence"
+        parts = []
+        with precision.autocast(classifier.device.type):
+            for start, length in zip(batch.seg_start, batch.seg_len, strict=True):
+                ids = batch.input_ids[start : start + length].unsqueeze(0)
+                parts.append(model(input_ids=ids, use_cache=False).logits)
+        value_M = torch.cat(parts).to(precision.parameters).squeeze(-1)
+        return Scores(value_M.new_empty(0), value=value_M)
+
+    return score
+
+
 class Chosen(NamedTuple):
     score: Scorer
     share: bool
@@ -118,6 +163,43 @@ def choose_scorer(model: Any, precision: Precision, groups: list[Group]) -> Chos
     causal.set_attn_implementation(own)
     unfuse(causal)
     return Chosen(plain, False, reason)
+
+
+def choose_reward_scorer(model: Any, precision: Precision, groups: list[Group]) -> Chosen:
+    """As ``choose_scorer``, for reward models: held against transformers' forward of the sequence classifier.
+
+    What is compared is the state that the head reads, for a head of zeros would agree with anything.
+    """
+    classifier = _causal(model)
+    own = classifier.config._attn_implementation
+    plain = plain_reward_scorer(model, precision)
+    with torch.no_grad(), _headless(classifier):
+        expected = plain(plant(groups, 1.0, share=False, ends=True)).value
+        try:
+            forest = reward_scorer(model, precision)
+            got = forest(plant(groups, 1.0, min_saving=1, ends=True)).value
+            assert got is not None
+            assert expected is not None
+            worst = float(((got - expected).norm(dim=1) / expected.norm(dim=1)).max())
+            reason = "" if worst <= _STATE_TOLERANCE[precision.compute] else f"last states differ by {worst:.2g}"
+        except (UserError, TypeError, ValueError, KeyError, RuntimeError) as error:
+            reason = str(error)
+    if not reason:
+        return Chosen(forest, True, "")
+    classifier.set_attn_implementation(own)
+    unfuse(classifier)
+    return Chosen(plain, False, reason)
+
+
+@contextmanager
+def _headless(classifier: Any) -> Iterator[None]:
+    """The classifier's head passes the state on: ``value`` is then [M, D]."""
+    head = classifier.score
+    classifier.score = torch.nn.Identity()
+    try:
+        yield
+    finally:
+        classifier.score = head
 
 
 def _causal(model: Any) -> Any:
