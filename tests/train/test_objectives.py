@@ -92,6 +92,8 @@ def categorical_drift(loss: PreferenceLoss) -> float:
         seq_len=torch.ones(12, dtype=torch.int32),
         label=torch.tensor([1, -1] * 6, dtype=torch.int8),
         example_id=tuple(str(i) for i in range(12)),
+        reward=torch.zeros(12),
+        importance=torch.ones(12),
         reference_logp=start.log()[answers],
     )
     objective = dpo(beta=0.1, loss=loss)
@@ -125,5 +127,5 @@ def test_micro_batches_add_up_to_the_big_batch() -> None:
 
 def test_a_pair_without_its_other_half_is_our_mistake() -> None:
     batch, policy, _ = pairs()
-    with pytest.raises(AssertionError, match="one chosen and one rejected"):
+    with pytest.raises(AssertionError, match="one sequence that is better"):
         dpo()(Scores(policy), replace(batch, label=torch.tensor([1, -1, 1, -1, -1, 1], dtype=torch.int8).roll(1)))

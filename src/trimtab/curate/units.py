@@ -3,7 +3,7 @@
 import json
 from collections.abc import Sequence
 
-from trimtab.records import Case, Comparison, Example, Message, Row
+from trimtab.records import Case, Comparison, Example, Message, Ranked, Row
 
 
 def conversation(row: Row | Case) -> tuple[Message, ...]:
@@ -17,6 +17,8 @@ def completions(row: Row | Case) -> tuple[tuple[Message, ...], ...]:
         return ()
     if isinstance(row, Comparison):
         return (row.chosen, row.rejected)
+    if isinstance(row, Ranked):
+        return row.completions
     if isinstance(row, Example):
         return ((row.messages[-1],), *row.rejected)
     return (row.completion,)

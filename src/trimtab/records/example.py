@@ -1,5 +1,6 @@
-"""Training rows: an Example teaches, a Comparison prefers, an Unpaired row is a thumb."""
+"""Training rows: an Example teaches, a Comparison prefers, a Ranked row orders several, an Unpaired row is a thumb."""
 
+import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any, Literal, get_args
@@ -75,6 +76,33 @@ class Comparison:
 
 
 @dataclass(frozen=True, slots=True)
+class Ranked:
+    """K completions of one prompt, at least two, each with the score that people gave it: higher is better."""
+
+    prompt: tuple[Message, ...]
+    completions: tuple[tuple[Message, ...], ...]
+    scores: tuple[float, ...]
+    tools: tuple[ToolSchema, ...] = ()
+    annotators: tuple[str, ...] = ()
+    labels: Mapping[str, Any] = field(default_factory=dict)
+    provenance: Mapping[str, Any] = field(default_factory=dict)
+
+    @property
+    def id(self) -> str:
+        return digest({key: value for key, value in self.to_json().items() if key not in _APART})
+
+    def to_json(self) -> dict[str, Any]:
+        row: dict[str, Any] = {
+            "prompt": _json(self.prompt),
+            "completions": [_json(turns) for turns in self.completions],
+            "scores": list(self.scores),
+        }
+        return row | _optional(
+            tools=self.tools, annotators=self.annotators, labels=self.labels, provenance=self.provenance
+        )
+
+
+@dataclass(frozen=True, slots=True)
 class Unpaired:
     """One thumb: a completion that was good (``label=True``) or not."""
 
@@ -94,7 +122,7 @@ class Unpaired:
         return row | _optional(tools=self.tools, labels=self.labels, provenance=self.provenance)
 
 
-Row = Example | Comparison | Unpaired
+Row = Example | Comparison | Ranked | Unpaired
 _APART = frozenset({"provenance", "labels"})
 
 
@@ -137,6 +165,30 @@ def comparison_from_json(row: Json) -> Comparison:
     )
 
 
+def ranked_from_json(row: Json) -> Ranked:
+    """The native K-wise row, checked: a finite score for each of at least two completions. Raises UserError.
+
+    Equal scores are let through here: whether a row without any preference stops a run is for training to say.
+    """
+    row = _object(row)
+    completions, scores = row.get("completions"), row.get("scores")
+    if not isinstance(completions, list | tuple) or len(completions) < 2:
+        raise UserError("at least two completions are needed", field="completions", expected="a list")
+    if not isinstance(scores, list | tuple) or len(scores) != len(completions):
+        raise UserError("as many scores as completions are needed", field="scores")
+    if not all(isinstance(x, int | float) and not isinstance(x, bool) and math.isfinite(x) for x in scores):
+        raise UserError("scores must be finite numbers", field="scores")
+    return Ranked(
+        prompt=_prompt(row.get("prompt")),
+        completions=tuple(_turns(turns, f"completions[{i}]") for i, turns in enumerate(completions)),
+        scores=tuple(float(score) for score in scores),
+        tools=tools_from_json(row.get("tools")),
+        annotators=tuple(str(who) for who in row.get("annotators") or ()),
+        labels=_mapping(row, "labels"),
+        provenance=_mapping(row, "provenance"),
+    )
+
+
 def unpaired_from_json(row: Json) -> Unpaired:
     """The native thumb, checked. Raises UserError."""
     row = _object(row)
@@ -153,17 +205,20 @@ def unpaired_from_json(row: Json) -> Unpaired:
 
 
 def row_from_json(row: Json) -> Row:
-    """A native row of whichever of the three kinds its fields say. Raises UserError."""
+    """A native row of whichever of the four kinds its fields say. Raises UserError."""
     row = _object(row)
     if "messages" in row:
         return example_from_json(row)
     if "chosen" in row:
         return comparison_from_json(row)
+    if "completions" in row:
+        return ranked_from_json(row)
     if "completion" in row:
         return unpaired_from_json(row)
     raise UserError(
-        "neither a chat, a preference pair nor a thumb",
-        expected='"messages", or "prompt" with "chosen" and "rejected", or "prompt" with "completion" and "label"',
+        "neither a chat, a preference pair, a ranking nor a thumb",
+        expected='"messages", or "prompt" with "chosen" and "rejected", with "completions" and "scores", or with '
+        '"completion" and "label"',
     )
 
 

@@ -3,9 +3,10 @@
 from dataclasses import dataclass, field
 from typing import Annotated, Any, ClassVar, Literal
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 PreferenceLoss = Literal["sigmoid", "sigmoid_unscaled_reference", "ipo"]
+Kwise = Literal["pairs", "plackett_luce"]
 PrecisionSetting = Literal["auto", "float32", "bfloat16", "float64"]
 ReferenceSchedule = Literal["sft", "fixed", "every", "reanchor"]
 _LORA_FACTOR = 5.0
@@ -23,6 +24,32 @@ class LoraConfig(Section):
     rank: int = Field(16, ge=1)
     alpha: float = Field(32.0, gt=0)
     dora: bool = Field(False, description="Decompose weights into magnitude and direction (Liu et al. 2024, DoRA).")
+
+
+class Threshold(Section):
+    """How far a monitor's measure may go, in its own unit; a bound that is not given does not bind."""
+
+    min: float | None = None
+    max: float | None = None
+    max_rise: float | None = Field(None, ge=0, description="Above its value before the first step.")
+    max_fall: float | None = Field(None, ge=0, description="Below its value before the first step.")
+    max_drop: float | None = Field(None, ge=0, description="Below the highest value seen so far.")
+
+
+class MonitorConfig(Section):
+    """Measures taken from the current weights' own answers to the probe prompts, and what happens past a bound."""
+
+    every: int = Field(20, ge=1, description="Optimiser steps between two measurements; the last step is measured too.")
+    thresholds: dict[str, Threshold] = Field(
+        default_factory=dict, description="Metric to bounds, such as {judge_reward: {max_fall: 0.05}, kl: {max: 0.1}}."
+    )
+    action: Literal["stop", "step_back"] = Field(
+        "step_back",
+        description="'stop' keeps the model as it stands; 'step_back' the last one that was within every bound.",
+    )
+    patience: int = Field(1, ge=1, description="Measurements in a row in which one metric is out of bounds.")
+    max_new_tokens: int = Field(128, ge=1, description="Longest probe answer.")
+    temperature: float = Field(0.0, ge=0, description="0 is greedy; else answers are sampled with the run's seed.")
 
 
 class TrainConfig(Section):
@@ -56,6 +83,7 @@ class TrainConfig(Section):
     clip: float = Field(1.0, gt=0, description="Largest gradient norm.")
     weight_decay: float = Field(0.0, ge=0, description="On matrices only.")
     checkpoint_every: int = Field(20, ge=1, description="Optimiser steps between checkpoints.")
+    monitors: MonitorConfig | None = Field(None, description="Watch a probe set while training.")
 
     @property
     def peak_rate(self) -> float:
@@ -100,6 +128,21 @@ class PreferenceConfig(_Anchored):
     length_normalised: bool = Field(False, description="Log-ratios a token instead of a sequence.")
     margins: bool = Field(False, description="Ask for each pair's margin: β·Δ must exceed it (Touvron et al. 2023).")
     sft_weight: float = Field(0.0, ge=0, description="Weight of a cross-entropy term on the chosen answers.")
+    kwise: Kwise = Field(
+        "pairs",
+        description="What a ranking of more than two teaches: each pair whose scores differ, averaged, or the whole "
+        "order at once ('plackett_luce', sigmoid losses only).",
+    )
+    annotator_weights: dict[str, Annotated[float, Field(gt=0, allow_inf_nan=False)]] = Field(
+        default={},
+        description="Trust in annotators by name; a row weighs the mean of its annotators', unknown ones weigh 1.",
+    )
+
+    @model_validator(mode="after")
+    def _order_has_a_likelihood(self) -> "PreferenceConfig":
+        if self.kwise == "plackett_luce" and (self.loss == "ipo" or self.label_smoothing):
+            raise ValueError("kwise: plackett_luce is a likelihood: it goes with sigmoid losses, without smoothing")
+        return self
 
 
 class KtoConfig(_Anchored):

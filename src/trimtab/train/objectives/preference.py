@@ -1,19 +1,31 @@
-"""Preference optimisation over groups. Axes: N scored tokens, M sequences, P pairs."""
+"""Preference optimisation over pairs and rankings. Axes: N scored tokens, M sequences, G groups, P preferences."""
 
 import torch
 from torch import Tensor
 from torch.nn.functional import logsigmoid
 
 from trimtab.train.batch import Batch, sum_by_sequence
-from trimtab.train.config import PreferenceLoss
+from trimtab.train.config import Kwise, PreferenceLoss
 from trimtab.train.objectives.base import Metrics, Objective
 from trimtab.train.score import Scores
 
 
-def dpo(beta: float = 0.1, loss: PreferenceLoss = "sigmoid", sft_weight: float = 0.0) -> Objective:
-    """Direct preference optimisation; ``denominator`` is the step's number of pairs.
+def dpo(
+    beta: float = 0.1,
+    loss: PreferenceLoss = "sigmoid",
+    sft_weight: float = 0.0,
+    *,
+    label_smoothing: float = 0.0,
+    length_normalised: bool = False,
+    margins: bool = False,
+    kwise: Kwise = "pairs",
+) -> Objective:
+    """Direct preference optimisation; ``denominator`` is the step's sum of the groups' ``importance``.
 
-    ``sigmoid``: ``−log σ(β [(log π(y⁺) − log π(y⁻)) − (log π_ref(y⁺) − log π_ref(y⁻))])``
+    Of two sequences of a group the one with the higher ``label`` is preferred, or with equal labels the one with the
+    higher ``reward``; equals are not compared, and each group must hold a preference (an assertion).
+
+    ``sigmoid``: ``−log σ(x)`` with ``x = β [(log π(y⁺) − log π(y⁻)) − (log π_ref(y⁺) − log π_ref(y⁻))]``
     (Rafailov et al. 2023, eq. 7).
 
     ``sigmoid_unscaled_reference``: β multiplies the policy bracket alone, as some code in the wild has it.
@@ -21,39 +33,94 @@ def dpo(beta: float = 0.1, loss: PreferenceLoss = "sigmoid", sft_weight: float =
     does not start at ln 2, pulls π away from π_ref on pairs without any preference (coin-flip labels), and is here
     only to reproduce runs that used it.
 
-    ``sft_weight`` α adds ``−α log π(y⁺) / |y⁺|``, which keeps chosen answers likely (Pang et al. 2024, Iterative
-    Reasoning Preference Optimization, eq. 1).
+    ``ipo``: ``(x/β − 1/(2β))²`` (Azar et al. 2023, eq. 17, with τ = β), log-ratios of whole sequences as published.
+
+    ``label_smoothing`` ε: ``(1 − ε) loss(x) + ε loss(−x)``, for labels that are flipped with probability ε (Mitchell
+    2023, conservative DPO). ``length_normalised``: each log-prob divided by its sequence's scored tokens.
+    ``margins``: the difference of the rewards is taken from x (Touvron et al. 2023, Llama 2, eq. 2).
+
+    ``kwise`` is for groups of more than two. ``pairs``: every preference of a group, averaged within it (Ouyang et
+    al. 2022, eq. 1, on the implicit rewards). ``plackett_luce``: ``Σ_i log(1 + Σ_{j worse than i} exp(−x_ij))``,
+    which for strict rankings is Rafailov et al. 2023, appendix A.3; sigmoid losses only. On a group of two
+    both are the pair loss.
+
+    ``sft_weight`` α adds ``−α log π(y⁺) / |y⁺|`` for the best of each group, which keeps chosen answers likely (Pang
+    et al. 2024, Iterative Reasoning Preference Optimization, eq. 1).
     """
+    assert kwise == "pairs" or (loss != "ipo" and not label_smoothing), "Plackett-Luce is for unsmoothed sigmoid losses"
 
     def objective(scores: Scores, batch: Batch) -> tuple[Tensor, Metrics]:
-        assert batch.reference_logp is not None, "preference pairs need reference log-probs"
-        chosen_P, rejected_P = _pairs(batch)
-        policy_M = sum_by_sequence(scores.logp, batch)
-        reference_M = sum_by_sequence(batch.reference_logp.to(scores.logp), batch)
-        ratio_M = policy_M - reference_M
-        if loss == "sigmoid":
-            logit_P = beta * (ratio_M[chosen_P] - ratio_M[rejected_P])
+        better_MM = _better(batch)
+        winner_P, loser_P = better_MM.nonzero().unbind(1)
+        implicit_M, ratio_M = _implicit(scores, batch, beta, loss, length_normalised)
+        advance_P = implicit_M[winner_P] - implicit_M[loser_P]
+        logit_P = advance_P - (batch.reward[winner_P] - batch.reward[loser_P]) if margins else advance_P
+        weight_P = _shares(batch, batch.seq_group[winner_P]).to(logit_P)
+        if kwise == "plackett_luce":
+            total = _plackett_luce(logit_P, winner_P, loser_P, batch)
         else:
-            logit_P = beta * (policy_M[chosen_P] - policy_M[rejected_P])
-            logit_P = logit_P - (reference_M[chosen_P] - reference_M[rejected_P])
-        total = -logsigmoid(logit_P).sum()
+            right_P, flipped_P = (_penalty(sign * logit_P, beta, loss) for sign in (1, -1))
+            total = weight_P @ ((1 - label_smoothing) * right_P + label_smoothing * flipped_P)
         if sft_weight:
-            total = total - sft_weight * (policy_M[chosen_P] / batch.seq_len[chosen_P]).sum()
+            total = total - sft_weight * _best_answers(scores, batch, better_MM)
         with torch.no_grad():
             sums = {
-                "accuracy": (logit_P > 0).sum(),
-                "margin": logit_P.sum(),
-                "chosen_reward": beta * ratio_M[chosen_P].sum(),
-                "rejected_reward": beta * ratio_M[rejected_P].sum(),
+                "accuracy": weight_P @ (advance_P > 0).to(weight_P),
+                "margin": weight_P @ advance_P,
+                "chosen_reward": weight_P @ (beta * ratio_M[winner_P]),
+                "rejected_reward": weight_P @ (beta * ratio_M[loser_P]),
             }
         return total / batch.denominator, {name: float(value) / batch.denominator for name, value in sums.items()}
 
     return objective
 
 
-def _pairs(batch: Batch) -> tuple[Tensor, Tensor]:
-    """Indices [P] into M of the chosen and the rejected of each group, group by group."""
-    chosen_P, rejected_P = (batch.label == 1).nonzero().squeeze(1), (batch.label == -1).nonzero().squeeze(1)
-    groups = batch.seq_group
-    assert torch.equal(groups[chosen_P], groups[rejected_P]), "each group needs one chosen and one rejected"
-    return chosen_P, rejected_P
+def _better(batch: Batch) -> Tensor:
+    """bool [M, M]: whether the row's sequence is preferred to the column's, which answers the same prompt."""
+    group_M, label_M, reward_M = batch.seq_group, batch.label, batch.reward
+    equal_MM = label_M[:, None] == label_M
+    better_MM = (label_M[:, None] > label_M) | (equal_MM & (reward_M[:, None] > reward_M))
+    better_MM &= group_M[:, None] == group_M
+    lead_M = better_MM.any(1).int()
+    preferences_G = torch.bincount(group_M, lead_M)
+    assert bool((preferences_G > 0).all()), "each group needs one sequence that is better than another"
+    return better_MM
+
+
+def _shares(batch: Batch, group_P: Tensor) -> Tensor:
+    """[P] The importance of each item's group, divided evenly among the group's items."""
+    importance_G = batch.importance.new_zeros(int(batch.seq_group[-1]) + 1)
+    importance_G = importance_G.index_put((batch.seq_group.long(),), batch.importance)
+    return (importance_G.double() / torch.bincount(group_P, minlength=len(importance_G)))[group_P.long()]
+
+
+def _implicit(
+    scores: Scores, batch: Batch, beta: float, loss: PreferenceLoss, length_normalised: bool
+) -> tuple[Tensor, Tensor]:
+    """[M] The reward that the loss compares, and [M] the log-ratio of policy and reference."""
+    assert batch.reference_logp is not None, "preferences need reference log-probs"
+    policy_M = sum_by_sequence(scores.logp, batch)
+    reference_M = sum_by_sequence(batch.reference_logp.to(scores.logp), batch)
+    if length_normalised:
+        policy_M, reference_M = policy_M / batch.seq_len, reference_M / batch.seq_len
+    ratio_M = policy_M - reference_M
+    return (beta * policy_M - reference_M if loss == "sigmoid_unscaled_reference" else beta * ratio_M), ratio_M
+
+
+def _penalty(logit_P: Tensor, beta: float, loss: PreferenceLoss) -> Tensor:
+    return ((logit_P - 0.5) / beta).square() if loss == "ipo" else -logsigmoid(logit_P)
+
+
+def _plackett_luce(logit_P: Tensor, winner_P: Tensor, loser_P: Tensor, batch: Batch) -> Tensor:
+    """Σ over sequences of ``log(1 + Σ_{worse} exp(−logit))``, each weighted by its importance."""
+    behind_MM = logit_P.new_full((batch.sequences, batch.sequences), -torch.inf)
+    behind_MM = behind_MM.index_put((winner_P, loser_P), -logit_P)
+    itself_M = logit_P.new_zeros(batch.sequences, 1)
+    return batch.importance.to(logit_P) @ torch.cat([itself_M, behind_MM], dim=1).logsumexp(1)
+
+
+def _best_answers(scores: Scores, batch: Batch, better_MM: Tensor) -> Tensor:
+    """Σ over groups of the mean log-prob a token of the sequences that none is better than."""
+    best_B = (~better_MM.any(0)).nonzero().squeeze(1)
+    token_mean_M = sum_by_sequence(scores.logp, batch) / batch.seq_len
+    return _shares(batch, batch.seq_group[best_B]).to(token_mean_M) @ token_mean_M[best_B]
