@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import Protocol
+from typing import Protocol, runtime_checkable
 
 from trimtab.train.batch import Batch, Group
 from trimtab.train.config import TrainConfig
@@ -30,6 +30,19 @@ class Course(Protocol):
 
     def rate(self, step: int) -> float:
         """The step's learning rate."""
+
+
+@runtime_checkable
+class Tagged(Protocol):
+    """A course whose steps are of several kinds, which its log lines tell apart."""
+
+    def tags(self, step: int, log: Sequence[Line]) -> Line:
+        """Names for the line of ``step``; ``log`` has a line for each step before it."""
+
+
+def tags_of(course: Course, step: int, log: Sequence[Line]) -> Line:
+    """What the line of ``step`` carries beside what the step measured."""
+    return course.tags(step, log) if isinstance(course, Tagged) else {}
 
 
 Denominator = Callable[[Sequence[Group]], float]

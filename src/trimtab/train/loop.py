@@ -13,9 +13,10 @@ from trimtab.records import Progress, UserError
 from trimtab.train.batch import Batch
 from trimtab.train.checkpoint import Checkpoints, Position
 from trimtab.train.config import TrainConfig
-from trimtab.train.course import Course, Line
+from trimtab.train.course import Course, Line, tags_of
 from trimtab.train.objectives import Objective
 from trimtab.train.score import Scorer
+from trimtab.train.watch import Verdict, Watch
 
 _TRIM_EVERY = 8
 """Steps between two returns of free pages: forests of changing size leave holes that add up to gigabytes."""
@@ -29,28 +30,35 @@ def train(
     checkpoints: Checkpoints,
     log: Path,
     progress: Progress,
+    watch: Watch | None = None,
 ) -> list[Line]:
-    """Trains ``model`` in place from the newest checkpoint on; returns the log, a line for each step of the course.
+    """Trains ``model`` in place from the newest checkpoint on; returns the log, a line for each step that was made.
 
-    Raises UserError where the loss is no longer a number.
+    ``watch`` is asked after every step and may end the run early. Raises UserError where the loss is no longer a
+    number.
     """
     steps, optimizer = course.steps, adamw(model, config)
     position = checkpoints.load(model, optimizer)
     _write_log(log, position)
     progress.start(f"train {config.method}", steps)
     progress.advance(position.step)
+    start = watch.before(model) if watch is not None and not position.log else {}
     for step in range(position.step, steps):
         batches, objective = course.batches(step, position.log), course.objective(step, position.log)
         line = optimiser_step(model, optimizer, batches, score, objective, course.rate(step), config.clip)
         if not math.isfinite(line["loss"]) or not math.isfinite(line["grad_norm"]):
             raise UserError(f"the loss is no longer a number at step {step}", fix="Lower the learning rate")
         position.step = step + 1
-        position.log.append({"step": step, **line})
+        position.log.append({"step": step, **line, **tags_of(course, step, position.log), **start})
+        start, verdict = {}, Verdict() if watch is None else watch.after(step, model, position.log)
+        position.log[-1].update(verdict.metrics)
         with log.open("a", encoding="utf-8") as file:
             file.write(json.dumps(position.log[-1]) + "\n")
         progress.advance(1, f"loss {line['loss']:.3f}")
         if position.step % _TRIM_EVERY == 0:
             give_back()
+        if verdict.action != "go":
+            break
         if position.step % config.checkpoint_every == 0 and position.step < steps:
             checkpoints.save(position, model, optimizer)
     return position.log
