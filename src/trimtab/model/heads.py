@@ -85,7 +85,7 @@ def _linear(model: Any, folder: Path) -> Any:
     import torch
 
     head = getattr(model, _HEAD, None)
-    if not isinstance(head, torch.nn.Linear) or head.bias is not None:
+    if not isinstance(head, torch.nn.Linear) or getattr(head, "bias", None) is not None:
         raise UserError("the model's classification head is not a plain matrix on the last state", file=folder)
     if head.out_features != 1:
         raise UserError(

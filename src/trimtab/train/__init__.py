@@ -17,6 +17,7 @@ from trimtab.train.config import (
 )
 
 if TYPE_CHECKING:
+    from trimtab.train.reward import RewardModel, train_reward
     from trimtab.train.run import train_dpo, train_sft
 
 __all__ = [
@@ -25,16 +26,23 @@ __all__ = [
     "LoraConfig",
     "PreferenceConfig",
     "RewardConfig",
+    "RewardModel",
     "RlConfig",
     "SftConfig",
     "TrainConfig",
     "TrainReport",
     "report_from_json",
     "train_dpo",
+    "train_reward",
     "train_sft",
 ]
 
-_HEAVY = {"train_dpo": "trimtab.train.run", "train_sft": "trimtab.train.run"}
+_HEAVY = {
+    "RewardModel": "trimtab.train.reward",
+    "train_dpo": "trimtab.train.run",
+    "train_reward": "trimtab.train.reward",
+    "train_sft": "trimtab.train.run",
+}
 
 
 def __getattr__(name: str) -> Any:
