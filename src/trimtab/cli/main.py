@@ -31,6 +31,7 @@ COMMANDS = {
     "card": ("releases", "Print a release's model card."),
     "diff": ("releases", "Say how behaviour moved between two releases."),
     "trace": ("status", "Show one served request, or the latest."),
+    "train": ("train", "Teach, align or reward a model, from files to a folder."),
     "data": ("data", "Import, check and count training data."),
     "quarantine": ("data", "Check rows against the sealed set; show its ledger."),
     "export": ("releases", "Write a release as a Hugging Face folder or a GGUF file."),

@@ -3,7 +3,7 @@
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import yaml
 from pydantic import BaseModel, ValidationError
@@ -12,6 +12,7 @@ from trimtab.loop.config import FORMAT, Config
 from trimtab.records import UserError
 
 Path_ = tuple[str | int, ...]
+Tree = TypeVar("Tree", bound=BaseModel)
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,9 +36,30 @@ def resolved(path: Path, overrides: Sequence[str] = ()) -> list[Setting]:
     return [Setting(_dotted(where), value, _origin(where, lines)) for where, value in _leaves(config, ())]
 
 
+def load_section(
+    kind: type[Tree], base: Mapping[str, Any], path: Path | None = None, overrides: Sequence[str] = ()
+) -> Tree:
+    """One section apart: ``base``, over it the file's settings, over them ``field=value``. Raises UserError."""
+    if path is not None and not path.is_file():
+        raise UserError("no such file", file=path, expected="a YAML file of settings")
+    values, lines = ({}, {}) if path is None else _read(path)
+    values = {**base, **values}
+    for override in overrides:
+        _override(values, lines, override)
+    return _validated(kind, path, values, lines)
+
+
 def _merged(path: Path, overrides: Sequence[str]) -> tuple[dict[str, Any], dict[Path_, str]]:
     if not path.is_file():
         raise UserError("no workspace here", file=path, fix="Run `trimtab init`, or change into a workspace")
+    values, lines = _read(path)
+    for override in overrides:
+        _override(values, lines, override)
+    return values, lines
+
+
+def _read(path: Path) -> tuple[dict[str, Any], dict[Path_, str]]:
+    """A YAML file's settings, and for each the place that gives it."""
     try:
         node = yaml.compose(path.read_text("utf-8"), Loader=yaml.SafeLoader)
         values = yaml.safe_load(path.read_text("utf-8")) or {}
@@ -48,10 +70,7 @@ def _merged(path: Path, overrides: Sequence[str]) -> tuple[dict[str, Any], dict[
         ) from error
     if not isinstance(values, dict):
         raise UserError("must be a mapping of settings", file=path, line=1)
-    lines = {where: f"{path.name}:{line}" for where, line in _lines(node, ())}
-    for override in overrides:
-        _override(values, lines, override)
-    return values, lines
+    return values, {where: f"{path.name}:{line}" for where, line in _lines(node, ())}
 
 
 def _override(values: dict[str, Any], lines: dict[Path_, str], override: str) -> None:
@@ -61,7 +80,9 @@ def _override(values: dict[str, Any], lines: dict[Path_, str], override: str) ->
     where = tuple(name.split("."))
     target = values
     for part in where[:-1]:
-        target = target.setdefault(part, {})
+        if target.get(part) is None:  # an optional section that is off
+            target[part] = {}
+        target = target[part]
         if not isinstance(target, dict):
             raise UserError(f"--set {override!r}: {part!r} holds no fields")
     target[where[-1]] = yaml.safe_load(text)
@@ -77,8 +98,12 @@ def _validate(path: Path, values: dict[str, Any], lines: Mapping[Path_, str]) ->
             field="format",
             fix="Upgrade trimtab",
         )
+    return _validated(Config, path, values, lines)
+
+
+def _validated(kind: type[Tree], path: Path | None, values: dict[str, Any], lines: Mapping[Path_, str]) -> Tree:
     try:
-        return Config.model_validate(values)
+        return kind.model_validate(values)
     except ValidationError as error:
         first = error.errors()[0]
         where = tuple(first["loc"])
