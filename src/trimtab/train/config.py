@@ -97,7 +97,7 @@ class SftConfig(TrainConfig):
     method: Literal["sft"] = "sft"
 
 
-class _Anchored(TrainConfig):
+class AnchoredConfig(TrainConfig):
     """A method that is held to a reference policy."""
 
     default_rate: ClassVar[float] = 1e-5
@@ -115,7 +115,7 @@ class _Anchored(TrainConfig):
     refresh_rate: float = Field(1e-5, gt=0, description="Learning rate of the refreshes.")
 
 
-class PreferenceConfig(_Anchored):
+class PreferenceConfig(AnchoredConfig):
     """Preference optimisation on pairs and K-wise rankings."""
 
     method: Literal["dpo"] = "dpo"
@@ -145,7 +145,7 @@ class PreferenceConfig(_Anchored):
         return self
 
 
-class KtoConfig(_Anchored):
+class KtoConfig(AnchoredConfig):
     """Kahneman-Tversky optimisation on unpaired thumbs (Ethayarajh et al. 2024)."""
 
     method: Literal["kto"] = "kto"
@@ -164,7 +164,7 @@ class RewardConfig(TrainConfig):
     held_out: float = Field(0.1, ge=0, lt=1, description="Share of the rows kept for accuracy and calibration.")
 
 
-class RlConfig(_Anchored):
+class RlConfig(AnchoredConfig):
     """Policy gradient on rollouts with a KL stabiliser: J(π) = E[r] − β KL(π ‖ π_ref)."""
 
     default_rate: ClassVar[float] = 1e-6
@@ -193,7 +193,8 @@ AnyTrainConfig = Annotated[
 @dataclass(frozen=True, slots=True)
 class TrainReport:
     """What a finished run did. ``tokens_real`` counts rows as if nothing were shared; ``tokens_processed`` is what
-    the model computed; ``seconds`` are those of the optimiser steps, over all restarts."""
+    the model computed; ``seconds`` are those of the optimiser steps, over all restarts. ``losses`` are the method's
+    own: SFT refreshes between its steps are left out."""
 
     steps: int
     losses: tuple[float, ...]

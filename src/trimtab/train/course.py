@@ -12,6 +12,8 @@ from trimtab.train.schedule import learning_rate, step_rows
 
 Line = dict[str, float]
 """What one optimiser step measured: a line of the run's log."""
+REFRESH = "refresh"
+"""The name that is 1 on the line of an SFT refresh, so that its measures are not mixed with the method's."""
 
 
 class Course(Protocol):

@@ -12,10 +12,10 @@ from trimtab.records import Progress, UserError, digest, write_json
 from trimtab.train.checkpoint import Checkpoints
 from trimtab.train.config import TrainConfig, TrainReport, report_from_json
 from trimtab.train.course import Line
+from trimtab.train.summary import measures, own_losses
 
 VERSION = 2
 """Raised by hand when the same inputs would give other weights."""
-_BOOKKEEPING = frozenset({"step", "learning_rate", "tokens_real", "tokens_processed", "seconds"})
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,30 +93,23 @@ def _done(job: Job, identity: str) -> TrainReport | None:
 
 
 def report_of(fitted: Fitted) -> TrainReport:
-    """``loss_first`` is step 0's; every other measure of the log is the mean of the last quarter of the steps."""
+    """The report: ``summary.measures`` of the log, and the fit's own."""
     log = fitted.log
-    tail = log[-max(1, len(log) // 4) :]
-    names = sorted({name for line in tail for name in line} - _BOOKKEEPING)
     real, processed, seconds = (
         sum(line[name] for line in log) for name in ("tokens_real", "tokens_processed", "seconds")
     )
     return TrainReport(
         steps=len(log),
-        losses=tuple(line["loss"] for line in log),
+        losses=own_losses(log),
         tokens_real=int(real),
         tokens_processed=int(processed),
         seconds=seconds,
         notes=fitted.notes,
         metrics={
-            **{name: _mean([line[name] for line in tail if name in line]) for name in names},
-            "loss_first": log[0]["loss"],
+            **measures(log),
             "sharing": real / processed,
             "tokens_per_second": real / seconds,
             "rows": float(fitted.rows),
             **fitted.metrics,
         },
     )
-
-
-def _mean(values: list[float]) -> float:
-    return sum(values) / len(values)

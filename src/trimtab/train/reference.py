@@ -11,10 +11,11 @@ from pathlib import Path
 import numpy as np
 import numpy.typing as npt
 import torch
+from safetensors import safe_open
 from safetensors.numpy import load_file
 from safetensors.numpy import save as to_bytes
 
-from trimtab.records import Progress, write_bytes
+from trimtab.records import Progress, UserError, write_bytes
 from trimtab.train.batch import Batch, Group
 from trimtab.train.score import Scorer
 
@@ -60,3 +61,45 @@ class ReferenceCache:
 def _by_example(batch: Batch, logp_N: torch.Tensor) -> dict[str, LogProbs]:
     parts = torch.split(logp_N, batch.seq_len.tolist())
     return {example: part.numpy().copy() for example, part in zip(batch.example_id, parts, strict=True)}
+
+
+class WindowStore:
+    """Log-probs of a reference that moves: for each window of steps one file, by step and micro-batch.
+
+    Keyed by micro-batch and not by example, so that each number was computed in the layout in which it is used.
+    ``folder`` must be named by everything that shapes the run.
+    """
+
+    def __init__(self, folder: Path) -> None:
+        self._folder = folder
+
+    def write(self, start: int, steps: Iterable[tuple[int, Sequence[Batch]]], score: Scorer) -> None:
+        """Scores the micro-batches of the window that begins at step ``start``; on disk, whole, when it returns."""
+        found: dict[str, LogProbs] = {}
+        with torch.no_grad():
+            for step, batches in steps:
+                found |= {_key(step, place): score(batch).logp.cpu().numpy() for place, batch in enumerate(batches)}
+        write_bytes(self._file(start), to_bytes(found))
+
+    def read(self, start: int, step: int, batches: Sequence[Batch]) -> list[Batch]:
+        """The micro-batches of ``step`` with their reference log-probs.
+
+        Raises UserError where the window's file is gone: in the middle of a window nothing can compute it again.
+        """
+        file = self._file(start)
+        if not file.is_file():
+            raise UserError(
+                f"the reference log-probs of the steps from {start} on are gone",
+                file=file,
+                fix="Empty the run's work folder and start over",
+            )
+        with safe_open(file, framework="pt") as tensors:
+            logp = [tensors.get_tensor(_key(step, place)) for place in range(len(batches))]
+        return [replace(batch, reference_logp=part) for batch, part in zip(batches, logp, strict=True)]
+
+    def _file(self, start: int) -> Path:
+        return self._folder / f"window-{start:08d}.safetensors"
+
+
+def _key(step: int, place: int) -> str:
+    return f"{step}/{place}"
