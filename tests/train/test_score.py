@@ -110,6 +110,7 @@ def test_attention_that_forgets_ancestors_is_found_out(model: Any, monkeypatch: 
     """The comparison is made on a forest that does share: each row alone would still agree."""
     every = attention._blocks
     monkeypatch.setattr(attention, "_blocks", lambda forest: (block for block in every(forest) if block[2]))
+    monkeypatch.setattr(attention, "can_attend", lambda *_, **__: False)
     assert not choose_scorer(model, FLOAT32, random_groups(5, groups=2)).share
 
 

@@ -12,6 +12,7 @@ from transformers import AttentionInterface
 
 from trimtab.records import UserError
 from trimtab.train.batch import Segments
+from trimtab.train.kernels import attend, can_attend
 
 NAME = "trimtab_forest"
 _FORWARD = torch.ops.aten._scaled_dot_product_flash_attention_for_cpu
@@ -43,8 +44,10 @@ def forest_attention(
     scale = query.shape[-1] ** -0.5 if scaling is None else scaling
     wide = torch.float64 if query.dtype == torch.float64 else torch.float32
     query, key, value = query.to(wide), key.to(wide), value.to(wide)
-    attend = attend_in_pieces if query.device.type == "cpu" else attend_by_mask
-    return attend(query, key, value, forest, scale).transpose(1, 2), None
+    if can_attend(wide, query.device, query.shape[-1]):
+        return attend(*(x[0].transpose(0, 1) for x in (query, key, value)), forest, scale).unsqueeze(0), None
+    plain = attend_in_pieces if query.device.type == "cpu" else attend_by_mask
+    return plain(query, key, value, forest, scale).transpose(1, 2), None
 
 
 def attend_by_mask(query: Tensor, key: Tensor, value: Tensor, forest: Segments, scale: float) -> Tensor:

@@ -11,11 +11,17 @@ import torch
 from torch import Tensor
 from torch.nn.functional import silu
 
+from trimtab.records import UserError
+from trimtab.train.attention import NAME
+from trimtab.train.batch import Segments
+from trimtab.train.kernels import attend, can_attend
+
 _CLOSE = 1e-4
+_SAMPLE = Segments((0, 2), (2, 2), (-1, 0), (4, 4))
 
 
 def fuse(model: Any) -> int:
-    """Replaces the forward of every RMS norm and SwiGLU MLP that qualifies; returns how many."""
+    """Replaces the forward of every RMS norm, SwiGLU MLP and rotary attention that qualifies; returns how many."""
     fused = 0
     for module in model.modules():
         replacement = _replacement(module)
@@ -37,18 +43,39 @@ def _replacement(module: Any) -> Any:
         return partial(_norm, module)
     if all(hasattr(module, name) for name in ("gate_proj", "up_proj", "down_proj", "act_fn")):
         return partial(_mlp, module)
+    if _is_forest_attention(module):
+        return partial(_attention, module)
     return None
+
+
+def _is_forest_attention(module: Any) -> bool:
+    """Attention by halves-rotated heads that a compiled kernel takes whole; it must run under the forest's name."""
+    if not all(hasattr(module, name) for name in ("q_proj", "k_proj", "v_proj", "o_proj", "head_dim", "scaling")):
+        return False
+    if (
+        getattr(module.config, "_attn_implementation", "") != NAME
+        or getattr(module, "sliding_window", None) is not None
+    ):
+        return False
+    sample = next(module.parameters())
+    return can_attend(sample.dtype, sample.device, module.head_dim, rotary=True)
 
 
 @torch.no_grad()
 def _agrees(module: Any, replacement: Any) -> bool:
     sample = next(module.parameters())
-    size = sample.shape[-1]
-    x = torch.randn(1, 4, size, dtype=sample.dtype, generator=torch.Generator().manual_seed(0)).to(sample.device)
+    size, random = sample.shape[-1], torch.Generator().manual_seed(0)
+    x = torch.randn(1, 4, size, dtype=sample.dtype, generator=random).to(sample.device)
+    more: dict[str, Any] = {}
+    if replacement.func is _attention:
+        angles = torch.rand(1, 4, module.head_dim // 2, generator=random).repeat(1, 1, 2)
+        more = {"position_embeddings": (angles.cos(), angles.sin()), "attention_mask": None, "forest": _SAMPLE}
     try:
-        own = module(x)
-        return bool(torch.allclose(replacement(x), own, rtol=_CLOSE, atol=_CLOSE * float(own.abs().max())))
-    except (RuntimeError, TypeError):
+        own, ours = module(x, **more), replacement(x, **more)
+        if more:
+            own, ours = own[0], ours[0]
+        return bool(torch.allclose(ours, own, rtol=_CLOSE, atol=_CLOSE * float(own.abs().max())))
+    except (RuntimeError, TypeError, UserError):
         return False
 
 
@@ -60,6 +87,27 @@ def _norm(module: Any, x: Tensor) -> Tensor:
 def _mlp(module: Any, x: Tensor) -> Tensor:
     out: Tensor = module.down_proj(_SwiGlu.apply(module.gate_proj(x), module.up_proj(x)))  # type: ignore[no-untyped-call]
     return out
+
+
+def _attention(
+    module: Any,
+    hidden_states: Tensor,
+    position_embeddings: tuple[Tensor, Tensor] | None = None,
+    attention_mask: Tensor | None = None,
+    forest: Segments | None = None,
+    **kwargs: Any,
+) -> Any:
+    """Projections, then rotation and attention in one kernel that reads and writes the projections' own layout."""
+    if forest is None or position_embeddings is None or len(hidden_states) != 1:
+        own = type(module).forward
+        return own(module, hidden_states, position_embeddings, attention_mask, forest=forest, **kwargs)
+    assert attention_mask is None, "the forest attention makes its own mask"
+    shape = (hidden_states.shape[1], -1, module.head_dim)
+    projections = (module.q_proj, module.k_proj, module.v_proj)
+    query, key, value = (project(hidden_states)[0].view(shape) for project in projections)
+    cos, sin = (angle[0].float().contiguous() for angle in position_embeddings)
+    out = attend(query, key, value, forest, module.scaling, (cos, sin))
+    return module.o_proj(out.view(1, shape[0], -1)), None
 
 
 class _RmsNorm(torch.autograd.Function):
