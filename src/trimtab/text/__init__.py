@@ -1,7 +1,7 @@
 """Pure text: normal forms, signatures, sentences, citations, facts, personal data and style."""
 
 from trimtab.text.cite import citations, quotes, sentences, strip_citations
-from trimtab.text.facts import content_words, entities, numbers
+from trimtab.text.facts import content_words, entities, number_spans, numbers
 from trimtab.text.normal import ngrams, normalise, words
 from trimtab.text.pii import Span, pii_spans, scrub
 from trimtab.text.signature import jaccard_estimate, shingle_signature
@@ -16,6 +16,7 @@ __all__ = [
     "jaccard_estimate",
     "ngrams",
     "normalise",
+    "number_spans",
     "numbers",
     "pii_spans",
     "quotes",

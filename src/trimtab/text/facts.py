@@ -1,9 +1,10 @@
 """What in a text can be checked against a source: its numbers, its names and codes, its content words."""
 
 import re
+from collections.abc import Iterator
 from decimal import Decimal
 
-from trimtab.text.cite import sentences, strip_citations
+from trimtab.text.cite import citations, sentences, strip_citations
 from trimtab.text.normal import words
 
 # A number is no part of a word or code ("AB-1234", "COVID-19"); a unit may follow it ("20kg", "30-day").
@@ -19,8 +20,10 @@ _SMALL = (
 _TENS = ("twenty", "thirty", "forty", "fifty", "sixty", "seventy", "eighty", "ninety")
 _SPELLED = re.compile(
     rf"\b(?:(?P<tens>{'|'.join(_TENS)})(?:[- ](?P<unit>{'|'.join(_SMALL[1:10])}))?"
-    rf"|(?P<small>zero|{'|'.join(_SMALL[2:])}))\b"
+    rf"|(?P<small>zero|{'|'.join(_SMALL[2:])}))\b",
+    re.IGNORECASE,
 )
+_BRACKETS = re.compile(r"\[[^\[\]\n]{1,200}\](?!\()")
 _POSSESSIVE = re.compile(r"['’]s$")
 _JOINED = re.compile(r"\s+(?:(?:of|of the|de|da|du|van|von|&)\s+)?")
 _STOP_WORDS = frozenset(
@@ -46,17 +49,27 @@ def numbers(text: str) -> set[str]:
 
     The digits of a code such as ``AB-1234`` are none, nor is the word *one*; citations are left out.
     """
-    bare = strip_citations(text)
-    found = {_spelled(match) for match in _SPELLED.finditer(bare.casefold())}
-    for sign, whole, fraction in _NUMBER.findall(bare):
+    return {value for _, _, value in _occurrences(strip_citations(text))}
+
+
+def number_spans(text: str) -> list[tuple[int, int, str]]:
+    """Where each number stands, (start, end, its form as in ``numbers``), in order; citations hold none."""
+    blank = _BRACKETS.sub(lambda found: " " * len(found.group()) if citations(found.group()) else found.group(), text)
+    return sorted(_occurrences(blank))
+
+
+def _occurrences(bare: str) -> Iterator[tuple[int, int, str]]:
+    for match in _SPELLED.finditer(bare):
+        yield *match.span(), _spelled(match)
+    for match in _NUMBER.finditer(bare):
+        sign, whole, fraction = match.groups()
         value = Decimal(whole.replace(",", "") + (fraction or ""))
         plain = format(value.normalize(), "f") if value else "0"
-        found.add(f"-{plain}" if sign and plain != "0" else plain)
-    return found
+        yield *match.span(), f"-{plain}" if sign and plain != "0" else plain
 
 
 def _spelled(match: re.Match[str]) -> str:
-    tens, unit, small = match["tens"], match["unit"], match["small"]
+    tens, unit, small = ((match[name] or "").casefold() for name in ("tens", "unit", "small"))
     if small:
         return str(_SMALL.index(small))
     return str(10 * _TENS.index(tens) + 20 + (_SMALL.index(unit) if unit else 0))
