@@ -1,0 +1,10 @@
+"""The experiments by name, in the order in which they build on one another."""
+
+from benchmarks.learn import calculator, preference
+from benchmarks.learn.result import Experiment
+
+EXPERIMENTS: dict[str, Experiment] = {
+    "calculator": calculator.run,
+    "preference": preference.run,
+    "coin_flips": preference.coin_flips,
+}

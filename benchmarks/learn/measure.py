@@ -1,0 +1,70 @@
+"""Measurements of a model folder: its answers by the engine that serves, its log-probs by the trainer's own pass."""
+
+from collections.abc import Sequence
+from pathlib import Path
+
+import torch
+
+from trimtab.engine import Request, Sampling, generate, kl_per_token, open_engine
+from trimtab.engine.memory import give_back
+from trimtab.model import Dialect
+from trimtab.records import Comparison, Message, ToolSchema
+from trimtab.stats import Interval, mean_interval
+from trimtab.train.config import TrainConfig
+from trimtab.train.forest import pack
+from trimtab.train.precision import precision
+from trimtab.train.rows import comparison_group
+from trimtab.train.run import open_model
+
+Prompt = tuple[Sequence[Message], Sequence[ToolSchema]]
+Ids = tuple[int, ...]
+
+
+def prompt_ids(folder: Path, prompts: Sequence[Prompt]) -> list[Ids]:
+    dialect = Dialect.of(folder)
+    return [tuple(dialect.encode(messages, tools, reply=True)) for messages, tools in prompts]
+
+
+def answers(folder: Path, prompts: Sequence[Prompt], *, max_tokens: int, temperature: float = 0.0) -> list[Ids]:
+    """One answer a prompt; greedy unless a temperature is given (then seeded by the prompt's place)."""
+    stop = Dialect.of(folder).stop_ids
+    engine = open_engine("auto", folder)
+    try:
+        requests = [
+            Request(ids, Sampling(max_tokens, temperature=temperature, seed=place, stop_ids=stop))
+            for place, ids in enumerate(prompt_ids(folder, prompts))
+        ]
+        return [completion.token_ids for completion in generate(engine, requests)]
+    finally:
+        engine.close()
+        give_back()
+
+
+def texts(folder: Path, found: Sequence[Ids]) -> list[Message]:
+    """Answers as messages, tool calls parsed."""
+    dialect = Dialect.of(folder)
+    return [dialect.parse(dialect.decode(ids)) for ids in found]
+
+
+def kl(policy: Path, base: Path, prompts: Sequence[Prompt], found: Sequence[Ids]) -> Interval:
+    """Mean KL(policy ‖ base) a token, whole vocabulary, over the given answers; cases are the clusters."""
+    pairs = [(prompt, answer) for prompt, answer in zip(prompt_ids(policy, prompts), found, strict=True) if answer]
+    tokens = kl_per_token(policy, base, pairs)
+    give_back()
+    flat = [value for row in tokens for value in row]
+    cases = [case for case, row in enumerate(tokens) for _ in row]
+    return mean_interval(flat, cases, lower=0.0)
+
+
+def pair_logprobs(folder: Path, pairs: Sequence[Comparison], token_budget: int = 4096) -> list[tuple[float, float]]:
+    """``(log π(chosen), log π(rejected))`` of each pair, by the trainer's pass in float32."""
+    dialect, numbers = Dialect.of(folder), precision("float32")
+    groups = [comparison_group(pair, dialect) for pair in pairs]
+    _, chosen = open_model(folder, groups, numbers, TrainConfig())
+    found: dict[str, float] = {}
+    for batch in pack(groups, token_budget, 1.0, share=chosen.share):
+        with torch.no_grad():
+            parts = torch.split(chosen.score(batch).logp, batch.seq_len.tolist())
+        found |= {name: float(part.sum()) for name, part in zip(batch.example_id, parts, strict=True)}
+    give_back()
+    return [(found[f"{pair.id}/chosen"], found[f"{pair.id}/rejected"]) for pair in pairs]
