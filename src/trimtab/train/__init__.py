@@ -18,7 +18,7 @@ from trimtab.train.config import (
 
 if TYPE_CHECKING:
     from trimtab.train.reward import RewardModel, train_reward
-    from trimtab.train.run import train_dpo, train_sft
+    from trimtab.train.run import train_dpo, train_kto, train_sft
 
 __all__ = [
     "AnyTrainConfig",
@@ -33,6 +33,7 @@ __all__ = [
     "TrainReport",
     "report_from_json",
     "train_dpo",
+    "train_kto",
     "train_reward",
     "train_sft",
 ]
@@ -40,6 +41,7 @@ __all__ = [
 _HEAVY = {
     "RewardModel": "trimtab.train.reward",
     "train_dpo": "trimtab.train.run",
+    "train_kto": "trimtab.train.run",
     "train_reward": "trimtab.train.reward",
     "train_sft": "trimtab.train.run",
 }

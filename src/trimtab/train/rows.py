@@ -1,16 +1,22 @@
-"""Examples and comparisons to token sequences, through the model's dialect."""
+"""Rows to token sequences through the model's dialect: what the assistant says is learned, all else only read."""
 
-from collections.abc import Callable, Iterable, Sequence
-from typing import Protocol, TypeVar
+import math
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from typing import Any, Protocol, TypeVar
 
 import numpy as np
 
 from trimtab.model import Encoded
-from trimtab.records import Comparison, Example, Message, ToolSchema, UserError
+from trimtab.records import Comparison, Example, Message, Ranked, ToolSchema, Unpaired, UserError
 from trimtab.train.batch import Group, TokenSequence
 from trimtab.train.config import TrainConfig
 
 Row = TypeVar("Row")
+Trust = Mapping[str, float]
+"""Weight of each annotator by name; who is not in it weighs 1."""
+Turns = tuple[Message, ...]
+_NAMED = 5
+"""Bad rows that a message spells out."""
 
 
 class TurnEncoder(Protocol):
@@ -21,21 +27,78 @@ class TurnEncoder(Protocol):
 
 
 def example_group(example: Example, dialect: TurnEncoder) -> Group:
-    """One sequence that learns every assistant turn; hard negatives (``rejected``) are left to the preference step."""
-    return (_sequence(dialect.encode_turns(example.messages, example.tools), example.id),)
+    """One sequence that learns every assistant turn, each token with the row's ``labels.weight``.
+
+    Hard negatives (``rejected``) are left to the preference step. Raises UserError.
+    """
+    _check_said(example.messages, "messages")
+    weight = row_weight(example)
+    encoded = dialect.encode_turns(example.messages, example.tools)
+    return (_sequence(encoded, example.id, scale=weight, importance=weight),)
 
 
-def comparison_group(comparison: Comparison, dialect: TurnEncoder) -> Group:
-    """Chosen and rejected over one prompt: the prompt's own assistant turns are read, not scored. Raises UserError."""
-    prompt = dialect.encode_turns(comparison.prompt, comparison.tools).ids
-    sides = ((1, "chosen", comparison.chosen), (-1, "rejected", comparison.rejected))
-    sequences = []
-    for label, name, turns in sides:
-        encoded = dialect.encode_turns((*comparison.prompt, *turns), comparison.tools)
-        if encoded.ids[: len(prompt)] != prompt:
-            raise UserError("the chat template rewrites the prompt once an answer follows", field=name)
-        sequences.append(_sequence(encoded, f"{comparison.id}/{name}", label, skip=len(prompt)))
-    return tuple(sequences)
+def comparison_group(comparison: Comparison, dialect: TurnEncoder, trust: Trust | None = None) -> Group:
+    """Chosen and rejected over one prompt: the prompt's own assistant turns are read, not scored.
+
+    The margin is the chosen side's ``reward``. Raises UserError.
+    """
+    sides = {"chosen": comparison.chosen, "rejected": comparison.rejected}
+    prompt, chosen, rejected = _encoded(comparison.prompt, sides, comparison.tools, dialect)
+    if chosen.ids == rejected.ids:
+        raise UserError("chosen and rejected are the same once encoded", field="rejected")
+    importance = row_weight(comparison) * _trusted(comparison.annotators, trust or {})
+    given: tuple[tuple[str, Encoded, int, float], ...] = (
+        ("chosen", chosen, 1, _margin(comparison)),
+        ("rejected", rejected, -1, 0.0),
+    )
+    return tuple(
+        _sequence(side, f"{comparison.id}/{name}", label, prompt, reward=reward, importance=importance)
+        for name, side, label, reward in given
+    )
+
+
+def ranked_group(ranked: Ranked, dialect: TurnEncoder, trust: Trust | None = None) -> Group:
+    """The K completions of one prompt, each with its score as ``reward``.
+
+    Raises UserError where all scores are equal (in float32): labels so mixed say nothing.
+    """
+    if len({float(np.float32(score)) for score in ranked.scores}) < 2:
+        raise UserError(
+            "mixed labels: all scores are equal, so nothing is preferred",
+            field="scores",
+            expected="at least two different scores",
+        )
+    sides = {f"completions[{k}]": turns for k, turns in enumerate(ranked.completions)}
+    prompt, *answers = _encoded(ranked.prompt, sides, ranked.tools, dialect)
+    importance = row_weight(ranked) * _trusted(ranked.annotators, trust or {})
+    return tuple(
+        _sequence(answer, f"{ranked.id}/{k}", 0, prompt, reward=score, importance=importance)
+        for k, (answer, score) in enumerate(zip(answers, ranked.scores, strict=True))
+    )
+
+
+def preference_group(row: Comparison | Ranked, dialect: TurnEncoder, trust: Trust | None = None) -> Group:
+    """A pair or a ranking as a group. Raises UserError."""
+    make: Any = ranked_group if isinstance(row, Ranked) else comparison_group
+    group: Group = make(row, dialect, trust)
+    return group
+
+
+def thumb_group(thumb: Unpaired, dialect: TurnEncoder) -> Group:
+    """One judged completion, ``label`` +1 or -1. Raises UserError."""
+    prompt, answer = _encoded(thumb.prompt, {"completion": thumb.completion}, thumb.tools, dialect)
+    return (_sequence(answer, thumb.id, 1 if thumb.label else -1, prompt, importance=row_weight(thumb)),)
+
+
+def row_weight(row: Example | Comparison | Ranked | Unpaired) -> float:
+    """``labels.weight`` as float32 holds it, 1 where there is none. Raises UserError where it is not above 0."""
+    given = row.labels.get("weight", 1.0)
+    usable = isinstance(given, int | float) and not isinstance(given, bool) and 0 < given < math.inf
+    with np.errstate(over="ignore", under="ignore"):
+        weight = float(np.float32(given)) if usable else 0.0
+    if not 0 < weight < math.inf:
+        raise UserError(f"{given!r} is no weight", field="labels.weight", expected="a finite number above 0")
+    return weight
 
 
 def groups_of(
@@ -46,30 +109,38 @@ def groups_of(
 ) -> tuple[list[Group], tuple[str, ...]]:
     """The rows as groups, and a note for each row that was dropped.
 
-    Raises UserError on a row that cannot be trained on, unless the configuration says to drop such rows, and when no
-    row is left.
+    Raises UserError that counts the rows that cannot be trained on and names the first, unless the configuration says
+    to drop such rows; and when no row is left.
     """
     groups: list[Group] = []
-    dropped: list[str] = []
+    bad: list[tuple[str, UserError]] = []
     for number, row in enumerate(rows, start=1):
         try:
             group = make(row)
             _check(group, config.max_tokens)
             groups.append(group)
         except UserError as error:
-            name = f"row {number} ({getattr(row, 'id', '')[:12]})"
-            if config.bad_rows == "stop":
-                raise UserError(
-                    f"{name}: {error.message}",
-                    field=error.field,
-                    expected=error.expected,
-                    fix=error.fix or "Mend the row, or set bad_rows to drop",
-                ) from error
-            dropped.append(f"dropped {name}: {error.message}")
+            bad.append((f"row {number} ({getattr(row, 'id', '')[:12]})", error))
         advance()
+    dropped = tuple(f"dropped {name}: {error}" for name, error in bad)
+    if bad and config.bad_rows == "stop":
+        raise _refusal(bad, len(groups) + len(bad))
     if not groups:
         raise UserError("no row to train on", expected="at least one usable row", fix="; ".join(dropped[:3]))
-    return groups, tuple(dropped)
+    return groups, dropped
+
+
+def _refusal(bad: list[tuple[str, UserError]], total: int) -> UserError:
+    """The first bad row in full, the next ones by name."""
+    (name, first), *others = bad
+    more = ", ".join(other for other, _ in others[: _NAMED - 1]) + (", ..." if len(others) >= _NAMED else "")
+    return UserError(
+        f"{name}: {first.message}"
+        + (f"; {len(bad)} of {total} rows cannot be trained on, also {more}" if more else ""),
+        field=first.field,
+        expected=first.expected,
+        fix=first.fix or "Mend the row, or set bad_rows to drop",
+    )
 
 
 def _check(group: Group, max_tokens: int) -> None:
@@ -85,7 +156,58 @@ def _check(group: Group, max_tokens: int) -> None:
         )
 
 
-def _sequence(encoded: Encoded, example_id: str, label: int = 0, skip: int = 0) -> TokenSequence:
-    weight_L = np.array(encoded.trained, dtype=np.float32)
-    weight_L[:skip] = 0
-    return TokenSequence(np.array(encoded.ids, dtype=np.int64), weight_L, example_id, label)
+def _encoded(
+    prompt: Turns, sides: Mapping[str, Turns], tools: Sequence[ToolSchema], dialect: TurnEncoder
+) -> tuple[Encoded, ...]:
+    """The prompt, then the prompt with each side. Raises UserError where it is not a prefix, or a side is empty."""
+    base = dialect.encode_turns(prompt, tools)
+    found = [base]
+    for name, turns in sides.items():
+        _check_said(turns, name)
+        whole = dialect.encode_turns((*prompt, *turns), tools)
+        if whole.ids[: len(base.ids)] != base.ids:
+            raise UserError(
+                "the prompt's tokens are not a prefix of the conversation's: the template rewrites it once "
+                "an answer follows",
+                field=name,
+            )
+        found.append(whole)
+    return tuple(found)
+
+
+def _check_said(turns: Turns, field: str) -> None:
+    """Raises UserError where an assistant turn neither says nor calls anything."""
+    for number, turn in enumerate(turns):
+        if turn.role == "assistant" and not turn.content.strip() and not turn.tool_calls:
+            raise UserError("empty completion: an assistant turn without words or calls", field=f"{field}[{number}]")
+
+
+def _margin(comparison: Comparison) -> float:
+    margin: Any = 0.0 if comparison.margin is None else comparison.margin
+    if isinstance(margin, bool) or not isinstance(margin, int | float) or not 0 <= margin < math.inf:
+        raise UserError(f"{margin!r} is no margin", field="margin", expected="a finite number, 0 or above")
+    return float(margin)
+
+
+def _trusted(annotators: Sequence[str], trust: Trust) -> float:
+    """Mean weight of a row's annotators, 1 where nobody signed."""
+    if not annotators:
+        return 1.0
+    return sum(trust.get(name, 1.0) for name in annotators) / len(annotators)
+
+
+def _sequence(
+    encoded: Encoded,
+    example_id: str,
+    label: int = 0,
+    prompt: Encoded | None = None,
+    *,
+    scale: float = 1.0,
+    reward: float = 0.0,
+    importance: float = 1.0,
+) -> TokenSequence:
+    """``prompt``: what is only read, though it may hold assistant turns."""
+    weight_L = np.array(encoded.trained, dtype=np.float32) * np.float32(scale)
+    weight_L[: len(prompt.ids) if prompt else 0] = 0
+    ids_L = np.array(encoded.ids, dtype=np.int64)
+    return TokenSequence(ids_L, weight_L, example_id, label, reward=reward, importance=float(np.float32(importance)))

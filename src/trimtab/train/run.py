@@ -7,18 +7,20 @@ from typing import Any
 
 from trimtab.engine.memory import give_back
 from trimtab.model import Dialect, load, lora, weights_digest
-from trimtab.records import Comparison, Example, Progress, Silent, digest
+from trimtab.records import Comparison, Example, Progress, Ranked, Silent, Unpaired, digest
 from trimtab.train.batch import Group
 from trimtab.train.checkpoint import Checkpoints
-from trimtab.train.config import PreferenceConfig, SftConfig, TrainConfig, TrainReport
-from trimtab.train.course import Denominator, RowsCourse, group_count, trained_weight
+from trimtab.train.config import KtoConfig, PreferenceConfig, SftConfig, TrainConfig, TrainReport
+from trimtab.train.course import Course, RowsCourse, group_importance, trained_weight
 from trimtab.train.job import VERSION, Fitted, Job, complete
+from trimtab.train.kto import KtoCourse, ThumbRows, with_neighbours
 from trimtab.train.loop import train
-from trimtab.train.objectives import Objective, dpo, sft
+from trimtab.train.match import check_reference
+from trimtab.train.objectives import dpo, sft
 from trimtab.train.precision import Precision, precision
 from trimtab.train.reference import ReferenceCache
-from trimtab.train.rows import comparison_group, example_group, groups_of
-from trimtab.train.score import Chosen, choose_scorer
+from trimtab.train.rows import TurnEncoder, example_group, groups_of, preference_group, thumb_group
+from trimtab.train.score import Chosen, Scorer, choose_scorer
 
 
 def train_sft(
@@ -36,12 +38,16 @@ def train_sft(
     goes on bit for bit. Raises UserError.
     """
     job = Job(model_folder, config, work, out, progress or Silent())
-    return _run(job, _Method("sft", sft, trained_weight, None), examples, example_group)
+
+    def rows(groups: list[Group], share: bool) -> Course:
+        return RowsCourse(groups, config, sft, trained_weight, share)
+
+    return _run(job, _Method("sft", example_group, rows), examples)
 
 
 def train_dpo(
     model_folder: Path,
-    comparisons: Sequence[Comparison],
+    comparisons: Sequence[Comparison | Ranked],
     config: PreferenceConfig,
     *,
     work: Path,
@@ -49,42 +55,93 @@ def train_dpo(
     progress: Progress | None = None,
     reference_folder: Path | None = None,
 ) -> TrainReport:
-    """Prefers chosen to rejected and writes the model to ``out``; otherwise as ``train_sft``.
+    """Prefers chosen to rejected, or the better of several, and writes the model to ``out``; else as ``train_sft``.
 
     The reference is ``reference_folder``, by default the model as it came. Its log-probs are computed once and
-    cached in ``work``.
+    cached in ``work``. Raises UserError, also where the reference reads other tokens than the policy.
     """
     job = Job(model_folder, config, work, out, progress or Silent())
     job.check("dpo")
-    objective = dpo(config.beta, config.loss, config.sft_weight)
-    method = _Method("dpo", objective, group_count, reference_folder or model_folder)
-    return _run(job, method, comparisons, comparison_group)
+    objective = dpo(
+        config.beta,
+        config.loss,
+        config.sft_weight,
+        label_smoothing=config.label_smoothing,
+        length_normalised=config.length_normalised,
+        margins=config.margins,
+        kwise=config.kwise,
+    )
+
+    def make(row: Comparison | Ranked, dialect: TurnEncoder) -> Group:
+        return preference_group(row, dialect, config.annotator_weights)
+
+    def rows(groups: list[Group], share: bool) -> Course:
+        return RowsCourse(groups, config, objective, group_importance, share)
+
+    return _run(job, _Method("dpo", make, rows, reference_folder or model_folder), comparisons)
+
+
+def train_kto(
+    model_folder: Path,
+    unpaired: Sequence[Unpaired],
+    config: KtoConfig,
+    *,
+    work: Path,
+    out: Path,
+    progress: Progress | None = None,
+    reference_folder: Path | None = None,
+) -> TrainReport:
+    """Learns from thumbs up and down on single answers and writes the model to ``out``; otherwise as ``train_dpo``.
+
+    Raises UserError, also where all thumbs point one way.
+    """
+    job = Job(model_folder, config, work, out, progress or Silent())
+    job.check("kto")
+
+    def rows(groups: list[Group], share: bool) -> Course:
+        return ThumbRows(groups, config, share)
+
+    def around(course: Course, score: Scorer) -> Course:
+        return KtoCourse(course, config, score)
+
+    def widen(groups: list[Group]) -> list[Group]:
+        return with_neighbours(groups, config)
+
+    return _run(job, _Method("kto", thumb_group, rows, reference_folder or model_folder, widen, around), unpaired)
 
 
 @dataclass(frozen=True, slots=True)
 class _Method:
+    """What a way of learning from rows adds to the run that they all share."""
+
     name: str
-    objective: Objective
-    denominator: Denominator
-    """What one optimiser step's loss is divided by."""
-    reference: Path | None
+    make: Callable[[Any, Dialect], Group]
+    rows: Callable[[list[Group], bool], Course]
+    """``(groups, share)``: every micro-batch of each step, those included that only the reference point needs."""
+    reference: Path | None = None
+    widen: Callable[[list[Group]], list[Group]] = lambda groups: groups
+    """What joins the groups before the reference is scored. Raises UserError where the rows together do not do."""
+    around: Callable[[Course, Scorer], Course] = lambda course, score: course
+    """``(rows, policy's scorer)``: the course that is trained."""
 
 
-def _run(job: Job, method: _Method, rows: Sequence[Any], make: Callable[[Any, Dialect], Group]) -> TrainReport:
+def _run(job: Job, method: _Method, rows: Sequence[Any]) -> TrainReport:
     job.check(method.name)
     dialect, numbers = Dialect.of(job.model_folder), precision(job.config.precision)
+    if method.reference is not None:
+        check_reference(job.model_folder, method.reference)
     own_reference = method.reference in (None, job.model_folder)
     identity = job.identity(
         precision=numbers.name,
         reference=None if own_reference or method.reference is None else weights_digest(method.reference),
         dialect=dialect.digest,
-        rows=[row.id for row in rows],
+        rows=[(row.id, row.labels.get("weight")) for row in rows],
     )
 
     def fit(checkpoints: Checkpoints) -> Fitted:
         job.progress.start("encode", len(rows))
-        groups, bad = groups_of(rows, lambda row: make(row, dialect), job.config, job.progress.advance)
-        return _fit(job, method, groups, dialect, numbers, checkpoints, bad)
+        groups, bad = groups_of(rows, lambda row: method.make(row, dialect), job.config, job.progress.advance)
+        return _fit(job, method, method.widen(groups), dialect, numbers, checkpoints, bad)
 
     return complete(job, identity, fit)
 
@@ -99,32 +156,32 @@ def _fit(
     dropped: tuple[str, ...],
 ) -> Fitted:
     model, chosen = open_model(job.model_folder, groups, numbers, job.config)
-    course = RowsCourse(groups, job.config, method.objective, method.denominator, chosen.share)
     if method.reference is not None:
-        course = _with_reference(job, method, course, dialect, numbers, chosen)
+        groups = _with_reference(job, method, groups, dialect, numbers, chosen)
+    course = method.around(method.rows(groups, chosen.share), chosen.score)
     log = train(model, course, chosen.score, job.config, checkpoints, job.log, job.progress)
     notes = (f"no prefix sharing: {chosen.reason}",) if chosen.reason else ()
     return Fitted(model, log, len(groups), {"rows_dropped": float(len(dropped))}, (*notes, *dropped))
 
 
 def _with_reference(
-    job: Job, method: _Method, course: RowsCourse, dialect: Dialect, numbers: Precision, chosen: Chosen
-) -> RowsCourse:
-    """The course with the reference's log-probs on every row."""
+    job: Job, method: _Method, groups: list[Group], dialect: Dialect, numbers: Precision, chosen: Chosen
+) -> list[Group]:
+    """The groups with the reference's log-probs on every sequence."""
     assert method.reference is not None
-    config, groups = job.config, list(course.groups)
+    config = job.config
     first_epoch = range(-(-len(groups) // config.rows_per_step))
+    steps = (method.rows(groups, chosen.share).batches(step, []) for step in first_epoch)
     cache = _reference_cache(job, method.reference, dialect, numbers, chosen.share)
     job.progress.start("reference log-probs", len(first_epoch))
     if method.reference == job.model_folder or cache.covers(groups):
-        cache.fill(map(course.batches, first_epoch), chosen.score, job.progress)
+        cache.fill(steps, chosen.score, job.progress)
     else:
         _, other = open_model(method.reference, groups, numbers, config.model_copy(update={"lora": None}))
-        cache.fill(map(course.batches, first_epoch), other.score, job.progress)
+        cache.fill(steps, other.score, job.progress)
         del other
         give_back()
-    known = [cache.attach(group) for group in groups]
-    return RowsCourse(known, config, course.goal, course.denominator, course.share)
+    return [cache.attach(group) for group in groups]
 
 
 def open_model(folder: Path, groups: list[Group], numbers: Precision, config: TrainConfig) -> tuple[Any, Chosen]:
