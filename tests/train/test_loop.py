@@ -15,8 +15,9 @@ from trimtab.train.checkpoint import Checkpoints, Position
 from trimtab.train.config import TrainConfig
 from trimtab.train.course import RowsCourse, trained_weight
 from trimtab.train.forest import pack
-from trimtab.train.loop import adamw, optimiser_step, train
+from trimtab.train.loop import optimiser_step, train
 from trimtab.train.objectives import sft
+from trimtab.train.optimisers import adamw
 from trimtab.train.precision import precision
 from trimtab.train.score import forest_scorer
 
@@ -143,5 +144,5 @@ def test_the_golden_run(folder: Path, tmp_path: Path) -> None:
 def test_a_loss_that_is_no_number_stops_the_run(model: Any, tmp_path: Path) -> None:
     with torch.no_grad():
         model.lm_head.weight[0, 0] = float("nan")
-    with pytest.raises(UserError, match="no longer a number at step 0"):
+    with pytest.raises(UserError, match="no longer a number at step 0, on rows 1"):
         run(model, tmp_path, CONFIG)

@@ -7,7 +7,7 @@ from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 PreferenceLoss = Literal["sigmoid", "sigmoid_unscaled_reference", "ipo"]
 Kwise = Literal["pairs", "plackett_luce"]
-PrecisionSetting = Literal["auto", "float32", "bfloat16", "float64"]
+PrecisionSetting = Literal["auto", "float32", "bfloat16", "bfloat16_master", "bfloat16_stochastic", "float64"]
 ReferenceSchedule = Literal["sft", "fixed", "every", "reanchor"]
 _LORA_FACTOR = 5.0
 
@@ -78,7 +78,12 @@ class TrainConfig(Section):
         "prefix): 'stop' before training and name it, or 'drop' it, count it and name it in the report.",
     )
     lora: LoraConfig | None = None
-    precision: PrecisionSetting = Field("auto", description="auto: bfloat16 autocast where the hardware has it.")
+    precision: PrecisionSetting = Field(
+        "auto",
+        description="auto: float32 weights under bfloat16 autocast where the hardware has it. 'bfloat16_master': "
+        "bfloat16 weights, float32 masters in the optimiser. 'bfloat16_stochastic': bfloat16 weights alone, updates "
+        "rounded at random.",
+    )
     seed: int = Field(0, ge=0)
     clip: float = Field(1.0, gt=0, description="Largest gradient norm.")
     weight_decay: float = Field(0.0, ge=0, description="On matrices only.")

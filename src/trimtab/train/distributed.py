@@ -73,7 +73,7 @@ def launch(nproc: int, module: str, argv: Sequence[str]) -> int:
         options += ["--log-dir", scratch, "--redirects", quiet, "-m", module, *argv]
         try:
             with _environment(nproc, verdict), _silent_logging():
-                run(parse_args(options))
+                run(parse_args(options))  # type: ignore[no-untyped-call]
         except ChildFailedError as error:
             _raise_verdict(verdict)
             rank, failure = error.get_first_failure()

@@ -9,13 +9,17 @@ from typing import Any
 import torch
 
 from trimtab.engine.memory import give_back
-from trimtab.records import Progress, UserError
+from trimtab.records import Progress
 from trimtab.train.batch import Batch
 from trimtab.train.checkpoint import Checkpoints, Position
 from trimtab.train.config import TrainConfig
 from trimtab.train.course import Course, Line, tags_of
+from trimtab.train.distributed import world
+from trimtab.train.finite import NotFinite, finite, not_a_number
 from trimtab.train.objectives import Objective
+from trimtab.train.optimisers import adamw, settle
 from trimtab.train.score import Scorer
+from trimtab.train.sharding import added_up, clip_gradients, deal, everyones, sync_gradients
 from trimtab.train.watch import Verdict, Watch
 
 _TRIM_EVERY = 8
@@ -45,15 +49,17 @@ def train(
     start = watch.before(model) if watch is not None and not position.log else {}
     for step in range(position.step, steps):
         batches, objective = course.batches(step, position.log), course.objective(step, position.log)
-        line = optimiser_step(model, optimizer, batches, score, objective, course.rate(step), config.clip)
+        try:
+            line = optimiser_step(model, optimizer, batches, score, objective, course.rate(step), config.clip)
+        except NotFinite as error:
+            raise not_a_number("loss", step, [error.batch]) from error
         if not math.isfinite(line["loss"]) or not math.isfinite(line["grad_norm"]):
-            raise UserError(f"the loss is no longer a number at step {step}", fix="Lower the learning rate")
+            raise not_a_number("gradient", step, batches)
         position.step = step + 1
         position.log.append({"step": step, **line, **tags_of(course, step, position.log), **start})
         start, verdict = {}, Verdict() if watch is None else watch.after(step, model, position.log)
         position.log[-1].update(verdict.metrics)
-        with log.open("a", encoding="utf-8") as file:
-            file.write(json.dumps(position.log[-1]) + "\n")
+        _append_log(log, position)
         progress.advance(1, f"loss {line['loss']:.3f}")
         if position.step % _TRIM_EVERY == 0:
             give_back()
@@ -61,6 +67,7 @@ def train(
             break
         if position.step % config.checkpoint_every == 0 and position.step < steps:
             checkpoints.save(position, model, optimizer)
+    settle(model, optimizer)
     return position.log
 
 
@@ -73,42 +80,43 @@ def optimiser_step(
     rate: float,
     clip: float,
 ) -> dict[str, float]:
-    """One move of the parameters; returns what the step measured. Micro-batches add up to the whole exactly."""
-    began = time.perf_counter()
-    totals: dict[str, float] = {}
-    for batch in batches:
+    """One move of the parameters; returns what the step measured. Micro-batches add up to the whole exactly.
+
+    With several processes each runs its share of the micro-batches; all return the same.
+    """
+    began, here = time.perf_counter(), world()
+    parts: list[dict[str, float]] = []
+    mine = deal(batches, here)
+    for place, (batch, share) in enumerate(mine, start=1):
+        sync_gradients(model, last=place == len(mine))
         loss, metrics = objective(score(batch), batch)
-        loss.backward()  # type: ignore[no-untyped-call]
-        for name, value in (metrics | {"loss": loss.item()}).items():
-            totals[name] = totals.get(name, 0.0) + value
-    norm = torch.nn.utils.clip_grad_norm_([p for p in model.parameters() if p.grad is not None], clip)
+        value = finite(loss.item(), batch)
+        (loss * share).backward()  # type: ignore[no-untyped-call]
+        if share:
+            parts.append(metrics | {"loss": value})
+    totals = added_up(everyones(added_up(parts), here))
+    norm = clip_gradients(model, clip)
     for group in optimizer.param_groups:
         group["lr"] = rate
     optimizer.step()
     optimizer.zero_grad()
     return totals | {
         "learning_rate": rate,
-        "grad_norm": float(norm),
+        "grad_norm": norm,
         "tokens_real": sum(batch.real_tokens for batch in batches),
         "tokens_processed": sum(batch.processed_tokens for batch in batches),
         "seconds": time.perf_counter() - began,
     }
 
 
-def adamw(model: Any, config: TrainConfig) -> torch.optim.AdamW:
-    """Fused AdamW over what requires a gradient, weight decay on matrices only."""
-    trained = [parameter for parameter in model.parameters() if parameter.requires_grad]
-    return torch.optim.AdamW(
-        [
-            {"params": [p for p in trained if p.ndim >= 2], "weight_decay": config.weight_decay},
-            {"params": [p for p in trained if p.ndim < 2], "weight_decay": 0.0},
-        ],
-        lr=config.peak_rate,
-        fused=True,
-    )
-
-
 def _write_log(log: Path, position: Position) -> None:
     """The log as of the checkpoint: lines of steps that will be run again are gone."""
-    log.parent.mkdir(parents=True, exist_ok=True)
-    log.write_text("".join(json.dumps(line) + "\n" for line in position.log), encoding="utf-8")
+    if world().leads:
+        log.parent.mkdir(parents=True, exist_ok=True)
+        log.write_text("".join(json.dumps(line) + "\n" for line in position.log), encoding="utf-8")
+
+
+def _append_log(log: Path, position: Position) -> None:
+    if world().leads:
+        with log.open("a", encoding="utf-8") as file:
+            file.write(json.dumps(position.log[-1]) + "\n")

@@ -90,7 +90,7 @@ def gather(model: Any) -> Any:
     hollow = dict(skeleton.named_parameters())
     filled: dict[int, torch.nn.Parameter] = {}
     for name, parameter in model.named_parameters():
-        full = parameter.detach().full_tensor() if isinstance(parameter, DTensor) else parameter.detach()
+        full = _full(parameter.detach())
         if leads:
             filled[id(hollow[name])] = torch.nn.Parameter(full.cpu(), requires_grad=parameter.requires_grad)
     if not leads:
@@ -158,7 +158,11 @@ def shared_scores(batches: Sequence[Batch], score: Scorer, here: World) -> list[
 def clip_gradients(model: Any, largest: float) -> float:
     """Scales the gradients down to a global norm of at most ``largest``, over all processes; the norm before that."""
     norm = torch.nn.utils.clip_grad_norm_([p for p in model.parameters() if p.grad is not None], largest)
-    return float(norm.full_tensor() if isinstance(norm, DTensor) else norm)
+    return float(_full(norm))
+
+
+def _full(tensor: Tensor) -> Tensor:
+    return tensor.full_tensor() if isinstance(tensor, DTensor) else tensor
 
 
 class _Whole(torch.nn.Module):
@@ -170,7 +174,9 @@ class _Whole(torch.nn.Module):
 
     def forward(self, score: Scorer, batch: Batch) -> Scores:
         # FSDP hangs its backward hook on what is returned, and a view may lose it.
-        return Scores(*(part.clone() if part is not None and part._is_view() else part for part in score(batch)))
+        scores = score(batch)
+        views = {name: part.clone() for name, part in scores._asdict().items() if part is not None and part._is_view()}
+        return scores._replace(**views)
 
 
 def _layers(model: Any) -> list[torch.nn.Module]:
