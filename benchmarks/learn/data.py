@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from trimtab.curate import AdapterOptions, adapter_named
-from trimtab.records import Comparison, Example, comparison_from_json, digest
+from trimtab.records import Case, Comparison, Example, comparison_from_json, digest
 
 
 def rows(folder: Path, name: str) -> Iterator[dict[str, Any]]:
@@ -22,6 +22,16 @@ def tool_examples(folder: Path, name: str, split: str) -> list[Example]:
     adapter = adapter_named("tool_sft", AdapterOptions())
     found = (adapter.example(row) for row in rows(folder, name) if row["meta"].get("split", split) == split)
     return [example for example in found if example is not None]
+
+
+def grounded(folder: Path, name: str = "nq_open_oracle/grounded_qa") -> tuple[list[Example], list[Case]]:
+    """Questions with passages: rows to teach and cases to judge, in halves that share no question."""
+    adapter = adapter_named("grounded_qa", AdapterOptions())
+    found = [row for row in rows(folder, name) if adapter.example(row) is not None]
+    middle = len(found) // 2
+    examples = [adapter.example(row) for row in found[:middle]]
+    cases = [adapter.case(row) for row in found[middle:]]
+    return [one for one in examples if one is not None], [one for one in cases if one is not None]
 
 
 def comparisons(folder: Path, name: str) -> list[Comparison]:

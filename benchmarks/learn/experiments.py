@@ -1,10 +1,12 @@
 """The experiments by name, in the order in which they build on one another."""
 
-from benchmarks.learn import calculator, preference
+from benchmarks.learn import calculator, cycles, grounding, preference
 from benchmarks.learn.result import Experiment
 
 EXPERIMENTS: dict[str, Experiment] = {
     "calculator": calculator.run,
     "preference": preference.run,
     "coin_flips": preference.coin_flips,
+    "grounding": grounding.run,
+    "cycles": cycles.run,
 }

@@ -5,13 +5,14 @@ from pathlib import Path
 
 import torch
 
-from trimtab.engine import Request, Sampling, generate, kl_per_token, open_engine
+from trimtab.engine import Completion, Request, Sampling, generate, kl_per_token, open_engine
 from trimtab.engine.memory import give_back
-from trimtab.model import Dialect
-from trimtab.records import Comparison, Message, ToolSchema
+from trimtab.model import Dialect, load_tokenizer
+from trimtab.records import Case, Comparison, Message, ToolSchema
 from trimtab.stats import Interval, mean_interval
 from trimtab.train.config import TrainConfig
 from trimtab.train.forest import pack
+from trimtab.train.measures import Answer, Reading, read_answers
 from trimtab.train.precision import precision
 from trimtab.train.rows import comparison_group
 from trimtab.train.run import open_model
@@ -25,7 +26,9 @@ def prompt_ids(folder: Path, prompts: Sequence[Prompt]) -> list[Ids]:
     return [tuple(dialect.encode(messages, tools, reply=True)) for messages, tools in prompts]
 
 
-def answers(folder: Path, prompts: Sequence[Prompt], *, max_tokens: int, temperature: float = 0.0) -> list[Ids]:
+def completions(
+    folder: Path, prompts: Sequence[Prompt], *, max_tokens: int, temperature: float = 0.0
+) -> list[Completion]:
     """One answer a prompt; greedy unless a temperature is given (then seeded by the prompt's place)."""
     stop = Dialect.of(folder).stop_ids
     engine = open_engine("auto", folder)
@@ -34,10 +37,16 @@ def answers(folder: Path, prompts: Sequence[Prompt], *, max_tokens: int, tempera
             Request(ids, Sampling(max_tokens, temperature=temperature, seed=place, stop_ids=stop))
             for place, ids in enumerate(prompt_ids(folder, prompts))
         ]
-        return [completion.token_ids for completion in generate(engine, requests)]
+        return generate(engine, requests)
     finally:
         engine.close()
         give_back()
+
+
+def answers(folder: Path, prompts: Sequence[Prompt], *, max_tokens: int, temperature: float = 0.0) -> list[Ids]:
+    """As ``completions``, the tokens alone."""
+    found = completions(folder, prompts, max_tokens=max_tokens, temperature=temperature)
+    return [completion.token_ids for completion in found]
 
 
 def texts(folder: Path, found: Sequence[Ids]) -> list[Message]:
@@ -68,3 +77,19 @@ def pair_logprobs(folder: Path, pairs: Sequence[Comparison], token_budget: int =
         found |= {name: float(part.sum()) for name, part in zip(batch.example_id, parts, strict=True)}
     give_back()
     return [(found[f"{pair.id}/chosen"], found[f"{pair.id}/rejected"]) for pair in pairs]
+
+
+def read_cases(
+    folder: Path, base: Path, cases: Sequence[Case], tools: Sequence[ToolSchema], max_tokens: int
+) -> Reading:
+    """What the trainer's monitors read, from greedy answers to the cases: drift, diversity, manner, calibration."""
+    prompts: list[Prompt] = [(case.messages, case.tools or tools) for case in cases]
+    found = completions(folder, prompts, max_tokens=max_tokens)
+    ids, dialect = prompt_ids(folder, prompts), Dialect.of(folder)
+    given = [
+        Answer(case, prompt, one.token_ids, one.logprobs, dialect.parse(dialect.decode(one.token_ids)).content)
+        for case, prompt, one in zip(cases, ids, found, strict=True)
+    ]
+    nats = kl_per_token(folder, base, [(answer.prompt_ids, answer.token_ids) for answer in given])
+    give_back()
+    return read_answers(given, nats, len(load_tokenizer(folder)))
