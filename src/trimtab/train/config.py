@@ -166,6 +166,10 @@ class RewardConfig(TrainConfig):
     centering: float = Field(
         0.0, ge=0, description="Weight of (r⁺ + r⁻)², which holds rewards around 0; 0.01 is usual."
     )
+    annotator_weights: dict[str, Annotated[float, Field(gt=0, allow_inf_nan=False)]] = Field(
+        default_factory=dict,
+        description="Trust in annotators by name; a row weighs the mean of its annotators', unknown ones weigh 1.",
+    )
     held_out: float = Field(0.1, ge=0, lt=1, description="Share of the rows kept for accuracy and calibration.")
 
 

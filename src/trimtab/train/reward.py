@@ -11,7 +11,7 @@ import torch
 
 from trimtab.model import Dialect
 from trimtab.model.heads import load_reward, reward_lora
-from trimtab.records import Comparison, Progress, Silent, UserError, digest
+from trimtab.records import Comparison, Progress, Ranked, Silent, UserError, digest
 from trimtab.stats import Interval, bootstrap_interval, brier, ece, expected_ece, mean_interval
 from trimtab.train.batch import Group
 from trimtab.train.checkpoint import Checkpoints
@@ -22,12 +22,12 @@ from trimtab.train.loop import train
 from trimtab.train.objectives.reward import bradley_terry, preferred
 from trimtab.train.precision import Precision, precision
 from trimtab.train.reward_model import Ends, RewardModel, values
-from trimtab.train.rows import comparison_group, groups_of
+from trimtab.train.rows import groups_of, preference_group
 from trimtab.train.score import Chosen, choose_reward_scorer
 
 __all__ = ["RewardModel", "train_reward"]
 
-Preference = Comparison
+Preference = Comparison | Ranked
 Floats = npt.NDArray[np.float64]
 _DRAWS = 1000
 
@@ -51,7 +51,9 @@ def train_reward(
     job = Job(model_folder, config, work, out, progress or Silent())
     job.check("reward")
     dialect, numbers = Dialect.of(model_folder), precision(config.precision)
-    identity = job.identity(precision=numbers.name, dialect=dialect.digest, rows=[row.id for row in rows])
+    identity = job.identity(
+        precision=numbers.name, dialect=dialect.digest, rows=[(row.id, row.labels.get("weight")) for row in rows]
+    )
     return complete(job, identity, lambda checkpoints: _fit(job, config, rows, dialect, numbers, checkpoints))
 
 
@@ -105,9 +107,8 @@ def _encode(
     prompts: dict[str, str] = {}
 
     def make(row: Preference) -> Group:
-        group = tuple(ends.cut(sequence) for sequence in comparison_group(row, dialect))
-        if not _pairs(group)[0]:
-            raise UserError("all completions have the same score", field="scores", expected="some preference")
+        own = preference_group(row, dialect, config.annotator_weights)
+        group = tuple(ends.cut(sequence) for sequence in own)
         prompts[group[0].example_id] = prompt_key(row)
         return group
 
