@@ -101,7 +101,7 @@ def test_a_checkpoint_that_the_disk_refuses_leaves_the_old_one(
     def full(*args: Any) -> None:
         raise OSError("No space left on device")
 
-    monkeypatch.setattr(checkpoint, "save_file", full)
+    monkeypatch.setattr(checkpoint, "write_pieces", full)
     with pytest.raises(UserError, match="No space left"):
         checkpoints.save(Position(step=4), model, optimizer)
     assert [path.name for path in tmp_path.iterdir()] == ["step-00000002"]
@@ -114,7 +114,7 @@ def test_a_checkpoint_without_the_optimiser_state_is_seen_to_differ(folder: Path
         run(load(folder), tmp_path / "cut", CONFIG, KillAt(3))
     from safetensors.torch import load_file, save_file
 
-    file = next((tmp_path / "cut" / "checkpoint").glob("*/state.safetensors"))
+    file = next((tmp_path / "cut" / "checkpoint").glob("*/state-*.safetensors"))
     save_file({k: v for k, v in load_file(file).items() if k.startswith("parameter/")}, file)
     assert [line["loss"] for line in run(load(folder), tmp_path / "cut", CONFIG)] != whole
 
@@ -144,5 +144,5 @@ def test_the_golden_run(folder: Path, tmp_path: Path) -> None:
 def test_a_loss_that_is_no_number_stops_the_run(model: Any, tmp_path: Path) -> None:
     with torch.no_grad():
         model.lm_head.weight[0, 0] = float("nan")
-    with pytest.raises(UserError, match="no longer a number at step 0, on rows 1"):
+    with pytest.raises(UserError, match="no longer a number at step 0, on rows [0-9]"):
         run(model, tmp_path, CONFIG)

@@ -4,19 +4,24 @@ import json
 import os
 import shutil
 import tempfile
-from dataclasses import dataclass, field
+from collections.abc import Callable
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar, cast
 
 import torch
 from safetensors import SafetensorError
-from safetensors.torch import load_file, save_file
-from torch import Tensor
 
 from trimtab.records import UserError
+from trimtab.train.distributed import World, world
+from trimtab.train.pieces import Pieces, local, write_pieces
+from trimtab.train.precision import MASTER
+from trimtab.train.sharding import everyones
 
-_MOMENTS = ("step", "exp_avg", "exp_avg_sq")
-_TENSORS, _POSITION = "state.safetensors", "position.json"
+T = TypeVar("T")
+_POSITION, _PARAMETER = "position.json", "parameter"
+_FORMAT = 2
+"""Of the folder; a checkpoint of another format is not read."""
 
 
 @dataclass(slots=True)
@@ -37,63 +42,60 @@ class Checkpoints:
     def save(self, position: Position, model: torch.nn.Module, optimizer: torch.optim.Optimizer) -> None:
         """Writes beside the old checkpoint, makes it durable, renames it into place, then removes the old.
 
-        Raises UserError where the disk does not take it; the old checkpoint then stands.
+        Each process writes what it holds; the checkpoint counts once all have. Raises UserError, in every process,
+        where one's disk does not take it; the old checkpoint then stands.
         """
-        self._folder.mkdir(parents=True, exist_ok=True)
-        fresh = Path(tempfile.mkdtemp(dir=self._folder, prefix="."))
+        here = world()
+        fresh = _together(here, self._folder, lambda: self._begin(here))[0]
+        assert fresh is not None
         try:
-            final = self._write(fresh, position, model, optimizer)
-        except (OSError, SafetensorError) as error:
+            rng = _together(here, self._folder, lambda: _write_state(fresh, model, optimizer, here))
+            _together(here, self._folder, lambda: self._finish(fresh, position, rng) if here.leads else None)
+        except UserError:
             shutil.rmtree(fresh, ignore_errors=True)
-            raise UserError(
-                f"the checkpoint could not be written ({error})", file=self._folder, fix="Is the disk full?"
-            ) from error
-        for path in self._folder.iterdir():
-            if path != final:
-                shutil.rmtree(path, ignore_errors=True)
+            raise
 
-    def _write(self, fresh: Path, position: Position, model: torch.nn.Module, optimizer: torch.optim.Optimizer) -> Path:
-        save_file(_tensors(model, optimizer), fresh / _TENSORS)
-        record = {
-            "identity": self._identity,
-            "step": position.step,
-            "log": position.log,
-            "rng": bytes(torch.get_rng_state().tolist()).hex(),
-        }
+    def _begin(self, here: World) -> Path | None:
+        if not here.leads:
+            return None
+        self._folder.mkdir(parents=True, exist_ok=True)
+        return Path(tempfile.mkdtemp(dir=self._folder, prefix="."))
+
+    def _finish(self, fresh: Path, position: Position, rng: list[str]) -> None:
+        record = {"format": _FORMAT, "identity": self._identity, "rng": rng, **asdict(position)}
         (fresh / _POSITION).write_text(json.dumps(record), encoding="utf-8")
-        for path in (fresh / _TENSORS, fresh / _POSITION, fresh):
-            _sync(path)
+        _sync(fresh / _POSITION)
+        _sync(fresh)
         final = self._folder / f"step-{position.step:08d}"
         shutil.rmtree(final, ignore_errors=True)
         fresh.rename(final)
         _sync(self._folder)
-        return final
+        for path in self._folder.iterdir():
+            if path != final:
+                shutil.rmtree(path, ignore_errors=True)
 
     def load(self, model: torch.nn.Module, optimizer: torch.optim.Optimizer) -> Position:
-        """Puts the newest checkpoint's state in place; a run without one begins at step 0."""
+        """Puts the newest checkpoint's state in place, written by however many processes; without one, step 0."""
         found = self._newest()
         if found is None:
             return Position()
         folder, record = found
-        tensors = load_file(folder / _TENSORS)
-        with torch.no_grad():
-            for name, parameter in _trained(model):
-                parameter.copy_(tensors.pop(f"parameter/{name}"))
-                state = {key: tensors.pop(f"{key}/{name}") for key in _MOMENTS if f"{key}/{name}" in tensors}
-                if state:
-                    optimizer.state[parameter] = state
-        assert not tensors, f"the checkpoint holds more than the model: {sorted(tensors)[:3]}"
-        torch.set_rng_state(torch.frombuffer(bytearray.fromhex(record["rng"]), dtype=torch.uint8))
+        with Pieces(folder) as pieces, torch.no_grad():
+            _read_state(pieces, model, optimizer)
+        rng, here = record["rng"], world()
+        own = rng[here.rank] if len(rng) == here.size else rng[0]
+        torch.set_rng_state(torch.frombuffer(bytearray.fromhex(own), dtype=torch.uint8))
         return Position(step=record["step"], log=record["log"])
 
     def clear(self) -> None:
         """Removes every checkpoint, once what it led to is durable."""
-        shutil.rmtree(self._folder, ignore_errors=True)
+        if world().leads:
+            shutil.rmtree(self._folder, ignore_errors=True)
 
     def _newest(self) -> tuple[Path, dict[str, Any]] | None:
         for folder in sorted(self._folder.glob("step-*"), reverse=True):
             record = json.loads((folder / _POSITION).read_text(encoding="utf-8"))
-            if record["identity"] == self._identity:
+            if record.get("format") == _FORMAT and record["identity"] == self._identity:
                 return folder, record
         return None
 
@@ -102,13 +104,44 @@ def _trained(model: torch.nn.Module) -> list[tuple[str, torch.nn.Parameter]]:
     return [(name, parameter) for name, parameter in model.named_parameters() if parameter.requires_grad]
 
 
-def _tensors(model: torch.nn.Module, optimizer: torch.optim.Optimizer) -> dict[str, Tensor]:
+def _write_state(folder: Path, model: torch.nn.Module, optimizer: torch.optim.Optimizer, here: World) -> str:
+    """This process's piece of the state, durable; returns the state of its random numbers."""
     tensors = {}
     for name, parameter in _trained(model):
-        tensors[f"parameter/{name}"] = parameter.detach().contiguous()
-        for key, value in optimizer.state[parameter].items():
-            tensors[f"{key}/{name}"] = value.contiguous()
-    return tensors
+        state = dict(optimizer.state[parameter])
+        # A master says all that its rounded parameter says.
+        tensors[f"{_PARAMETER}/{name}"] = state.pop(MASTER, parameter).detach()
+        tensors |= {f"{key}/{name}": value for key, value in state.items()}
+    _sync(write_pieces(folder, tensors, here))
+    return bytes(torch.get_rng_state().tolist()).hex()
+
+
+def _read_state(pieces: Pieces, model: torch.nn.Module, optimizer: torch.optim.Optimizer) -> None:
+    parameters = dict(_trained(model))
+    for key, name in (entry.split("/", 1) for entry in pieces):
+        assert name in parameters, f"the checkpoint holds more than the model: {name}"
+        parameter = parameters[name]
+        value = pieces.like(f"{key}/{name}", parameter)
+        if key != _PARAMETER:
+            optimizer.state[parameter][key] = value
+            continue
+        local(parameter).copy_(local(value))
+        if MASTER in optimizer.state[parameter]:
+            optimizer.state[parameter][MASTER] = value
+
+
+def _together(here: World, folder: Path, act: Callable[[], T]) -> list[T]:
+    """What ``act`` gave in each process. Where it failed in one, all raise the same UserError."""
+    found: T | None = None
+    failure = ""
+    try:
+        found = act()
+    except (OSError, SafetensorError) as error:
+        failure = str(error) or type(error).__name__
+    parts = everyones((found, failure), here)
+    if failures := [failure for _, failure in parts if failure]:
+        raise UserError(f"the checkpoint could not be written ({failures[0]})", file=folder, fix="Is the disk full?")
+    return [cast(T, found) for found, _ in parts]
 
 
 def _sync(path: Path) -> None:

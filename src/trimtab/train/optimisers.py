@@ -11,6 +11,7 @@ from torch.optim.adamw import adamw as _adamw
 
 from trimtab.train.config import TrainConfig
 from trimtab.train.distributed import world
+from trimtab.train.pieces import local
 from trimtab.train.precision import MASTER, take_master
 
 _BETAS, _EPSILON = (0.9, 0.999), 1e-8
@@ -63,16 +64,16 @@ class NarrowAdamW(torch.optim.Optimizer):
     def _update(self, index: int, parameter: Tensor, rate: float, decay: float) -> None:
         state = self.state[parameter]
         if "step" not in state:
-            state["step"] = torch.zeros((), dtype=torch.float32, device=_local(parameter).device)
+            state["step"] = torch.zeros((), dtype=torch.float32, device=local(parameter).device)
             for name in ("exp_avg", "exp_avg_sq"):
                 state[name] = torch.zeros_like(parameter, dtype=torch.float32)
         assert parameter.grad is not None
-        weight = _local(state[MASTER]) if self._seed is None else _local(parameter).float()
+        weight = local(state[MASTER]) if self._seed is None else local(parameter).float()
         _adamw(
             [weight],
-            [_local(parameter.grad).float()],
-            [_local(state["exp_avg"])],
-            [_local(state["exp_avg_sq"])],
+            [local(parameter.grad).float()],
+            [local(state["exp_avg"])],
+            [local(state["exp_avg_sq"])],
             [],
             [state["step"]],
             fused=True,
@@ -85,10 +86,10 @@ class NarrowAdamW(torch.optim.Optimizer):
             maximize=False,
         )
         if self._seed is None:
-            _local(parameter).copy_(weight)
+            local(parameter).copy_(weight)
         else:
             source = [self._seed, int(state["step"]), index, world().rank]
-            _local(parameter).copy_(round_stochastically(weight, source))
+            local(parameter).copy_(round_stochastically(weight, source))
 
 
 def round_stochastically(wide: Tensor, source: list[int]) -> Tensor:
@@ -111,8 +112,3 @@ def settle(model: Any, optimizer: torch.optim.Optimizer) -> None:
         if (master := optimizer.state.get(parameter, {}).get(MASTER)) is not None:
             parameter.grad = None
             parameter.data = master
-
-
-def _local(tensor: Tensor) -> Tensor:
-    local: Tensor = tensor.to_local() if isinstance(tensor, DTensor) else tensor
-    return local
