@@ -1,6 +1,7 @@
 """One run in its folder: it goes on where it was, returns at once when it is done, and leaves a model and a report."""
 
 import json
+import shutil
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -35,6 +36,11 @@ class Job:
     @property
     def log(self) -> Path:
         return self.work / "metrics.jsonl"
+
+    @property
+    def drift(self) -> Path:
+        """What the control of drift keeps while the run lasts: snapshots, log-probs of a reference that moves."""
+        return self.work / "drift"
 
     def check(self, method: str) -> None:
         """Raises UserError where the configuration is for another method."""
@@ -75,6 +81,7 @@ def complete(job: Job, identity: str, fit: Callable[[Checkpoints], Fitted], writ
     written = {"identity": identity, "weights": weights_digest(job.out), "report": report.to_json()}
     write_json(job.finished, written)
     checkpoints.clear()
+    shutil.rmtree(job.drift, ignore_errors=True)
     return report
 
 

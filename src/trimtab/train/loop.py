@@ -47,6 +47,7 @@ def train(
     progress.start(f"train {config.method}", steps)
     progress.advance(position.step)
     start = watch.before(model) if watch is not None and not position.log else {}
+    verdict = Verdict()
     for step in range(position.step, steps):
         batches, objective = course.batches(step, position.log), course.objective(step, position.log)
         try:
@@ -57,8 +58,10 @@ def train(
             raise not_a_number("gradient", step, batches)
         position.step = step + 1
         position.log.append({"step": step, **line, **tags_of(course, step, position.log), **start})
-        start, verdict = {}, Verdict() if watch is None else watch.after(step, model, position.log)
-        position.log[-1].update(verdict.metrics)
+        start = {}
+        if watch is not None:
+            verdict = watch.after(step, model, position.log)
+            position.log[-1].update(verdict.metrics)
         _append_log(log, position)
         progress.advance(1, f"loss {line['loss']:.3f}")
         if position.step % _TRIM_EVERY == 0:
@@ -67,7 +70,8 @@ def train(
             break
         if position.step % config.checkpoint_every == 0 and position.step < steps:
             checkpoints.save(position, model, optimizer)
-    settle(model, optimizer)
+    if verdict.action != "step_back":  # the masters are those of the step that was given up
+        settle(model, optimizer)
     return position.log
 
 

@@ -11,6 +11,16 @@ from trimtab.records import Comparison, Example, Progress, Ranked, Silent, Unpai
 from trimtab.train.batch import Group
 from trimtab.train.checkpoint import Checkpoints
 from trimtab.train.config import KtoConfig, PreferenceConfig, SftConfig, TrainConfig, TrainReport
+from trimtab.train.control import (
+    UNCONTROLLED,
+    DriftControl,
+    check_control,
+    control_facts,
+    moving,
+    reference_folder_of,
+    watch_of,
+    with_refreshes,
+)
 from trimtab.train.course import Course, RowsCourse, group_importance, trained_weight
 from trimtab.train.job import VERSION, Fitted, Job, complete
 from trimtab.train.kto import KtoCourse, ThumbRows, with_neighbours
@@ -21,6 +31,7 @@ from trimtab.train.precision import Precision, precision
 from trimtab.train.reference import ReferenceCache
 from trimtab.train.rows import TurnEncoder, example_group, groups_of, preference_group, thumb_group
 from trimtab.train.score import Chosen, Scorer, choose_scorer
+from trimtab.train.watch import ending
 
 
 def train_sft(
@@ -31,18 +42,19 @@ def train_sft(
     work: Path,
     out: Path,
     progress: Progress | None = None,
+    control: DriftControl = UNCONTROLLED,
 ) -> TrainReport:
     """Teaches the assistant turns of ``examples`` and writes the model to ``out``.
 
     ``work`` holds the run's checkpoints and its ``metrics.jsonl``; a killed run called again with the same arguments
-    goes on bit for bit. Raises UserError.
+    goes on bit for bit. ``control`` holds it near where it began: see ``DriftControl``. Raises UserError.
     """
     job = Job(model_folder, config, work, out, progress or Silent())
 
     def rows(groups: list[Group], share: bool) -> Course:
         return RowsCourse(groups, config, sft, trained_weight, share)
 
-    return _run(job, _Method("sft", example_group, rows), examples)
+    return _run(job, _Method("sft", example_group, rows, control), examples)
 
 
 def train_dpo(
@@ -54,6 +66,7 @@ def train_dpo(
     out: Path,
     progress: Progress | None = None,
     reference_folder: Path | None = None,
+    control: DriftControl = UNCONTROLLED,
 ) -> TrainReport:
     """Prefers chosen to rejected, or the better of several, and writes the model to ``out``; else as ``train_sft``.
 
@@ -78,7 +91,8 @@ def train_dpo(
     def rows(groups: list[Group], share: bool) -> Course:
         return RowsCourse(groups, config, objective, group_importance, share)
 
-    return _run(job, _Method("dpo", make, rows, reference_folder or model_folder), comparisons)
+    reference = reference_folder_of(job, control, reference_folder)
+    return _run(job, _Method("dpo", make, rows, control, reference), comparisons)
 
 
 def train_kto(
@@ -90,6 +104,7 @@ def train_kto(
     out: Path,
     progress: Progress | None = None,
     reference_folder: Path | None = None,
+    control: DriftControl = UNCONTROLLED,
 ) -> TrainReport:
     """Learns from thumbs up and down on single answers and writes the model to ``out``; otherwise as ``train_dpo``.
 
@@ -107,7 +122,8 @@ def train_kto(
     def widen(groups: list[Group]) -> list[Group]:
         return with_neighbours(groups, config)
 
-    return _run(job, _Method("kto", thumb_group, rows, reference_folder or model_folder, widen, around), unpaired)
+    reference = reference_folder_of(job, control, reference_folder)
+    return _run(job, _Method("kto", thumb_group, rows, control, reference, widen, around), unpaired)
 
 
 @dataclass(frozen=True, slots=True)
@@ -118,7 +134,9 @@ class _Method:
     make: Callable[[Any, Dialect], Group]
     rows: Callable[[list[Group], bool], Course]
     """``(groups, share)``: every micro-batch of each step, those included that only the reference point needs."""
+    control: DriftControl
     reference: Path | None = None
+    """The reference that stays for the whole run; None where there is none, or it moves."""
     widen: Callable[[list[Group]], list[Group]] = lambda groups: groups
     """What joins the groups before the reference is scored. Raises UserError where the rows together do not do."""
     around: Callable[[Course, Scorer], Course] = lambda course, score: course
@@ -128,20 +146,23 @@ class _Method:
 def _run(job: Job, method: _Method, rows: Sequence[Any]) -> TrainReport:
     job.check(method.name)
     dialect, numbers = Dialect.of(job.model_folder), precision(job.config.precision)
-    if method.reference is not None:
-        check_reference(job.model_folder, method.reference)
+    check_control(job.config, method.control)
+    for other in (method.reference, method.control.anchor_folder):
+        if other is not None:
+            check_reference(job.model_folder, other)
     own_reference = method.reference in (None, job.model_folder)
     identity = job.identity(
         precision=numbers.name,
         reference=None if own_reference or method.reference is None else weights_digest(method.reference),
         dialect=dialect.digest,
         rows=[(row.id, row.labels.get("weight")) for row in rows],
+        **control_facts(job, method.control),
     )
 
     def fit(checkpoints: Checkpoints) -> Fitted:
         job.progress.start("encode", len(rows))
         groups, bad = groups_of(rows, lambda row: method.make(row, dialect), job.config, job.progress.advance)
-        return _fit(job, method, method.widen(groups), dialect, numbers, checkpoints, bad)
+        return _fit(job, method, method.widen(groups), dialect, numbers, checkpoints, bad, identity)
 
     return complete(job, identity, fit)
 
@@ -154,14 +175,22 @@ def _fit(
     numbers: Precision,
     checkpoints: Checkpoints,
     dropped: tuple[str, ...],
+    identity: str,
 ) -> Fitted:
+    def anchor(folder: Path) -> Scorer:
+        return open_model(folder, groups, numbers, job.config.model_copy(update={"lora": None}))[1].score
+
     model, chosen = open_model(job.model_folder, groups, numbers, job.config)
     if method.reference is not None:
         groups = _with_reference(job, method, groups, dialect, numbers, chosen)
-    course = method.around(method.rows(groups, chosen.share), chosen.score)
-    log = train(model, course, chosen.score, job.config, checkpoints, job.log, job.progress)
+    rows = moving(job, method.rows(groups, chosen.share), chosen.score, identity, anchor, method.control)
+    course = method.around(rows, chosen.score)
+    course, unfit = with_refreshes(job, course, method.control, dialect, chosen.share)
+    watch = watch_of(job, method.control, course.steps, identity, numbers)
+    log = train(model, course, chosen.score, job.config, checkpoints, job.log, job.progress, watch)
     notes = (f"no prefix sharing: {chosen.reason}",) if chosen.reason else ()
-    return Fitted(model, log, len(groups), {"rows_dropped": float(len(dropped))}, (*notes, *dropped))
+    notes = (*ending(log, job.config.monitors), *notes, *dropped, *unfit)
+    return Fitted(model, log, len(groups), {"rows_dropped": float(len(dropped) + len(unfit))}, notes)
 
 
 def _with_reference(
