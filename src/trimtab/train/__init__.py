@@ -7,28 +7,38 @@ from trimtab.train.config import (
     AnyTrainConfig,
     KtoConfig,
     LoraConfig,
+    MonitorConfig,
     PreferenceConfig,
     RewardConfig,
     RlConfig,
     SftConfig,
+    Threshold,
     TrainConfig,
     TrainReport,
     report_from_json,
 )
 
 if TYPE_CHECKING:
+    from trimtab.train.control import DriftControl
+    from trimtab.train.measures import Answer
+    from trimtab.train.monitors import ProbeSet
     from trimtab.train.reward import RewardModel, train_reward
     from trimtab.train.run import train_dpo, train_kto, train_sft
 
 __all__ = [
+    "Answer",
     "AnyTrainConfig",
+    "DriftControl",
     "KtoConfig",
     "LoraConfig",
+    "MonitorConfig",
     "PreferenceConfig",
+    "ProbeSet",
     "RewardConfig",
     "RewardModel",
     "RlConfig",
     "SftConfig",
+    "Threshold",
     "TrainConfig",
     "TrainReport",
     "report_from_json",
@@ -39,6 +49,9 @@ __all__ = [
 ]
 
 _HEAVY = {
+    "Answer": "trimtab.train.measures",
+    "DriftControl": "trimtab.train.control",
+    "ProbeSet": "trimtab.train.monitors",
     "RewardModel": "trimtab.train.reward",
     "train_dpo": "trimtab.train.run",
     "train_kto": "trimtab.train.run",
