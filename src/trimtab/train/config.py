@@ -179,19 +179,40 @@ class RlConfig(AnchoredConfig):
     default_rate: ClassVar[float] = 1e-6
 
     method: Literal["rl"] = "rl"
-    reference: ReferenceSchedule = "sft"
+    beta: float = Field(0.05, ge=0, description="Strength of the anchor; 0: no anchor, and no reference is scored.")
     advantage: Literal["rloo", "grpo"] = Field(
         "rloo", description="Leave-one-out baseline (Ahmadian et al. 2024), or group z-scores (Shao et al. 2024)."
     )
     group: int = Field(8, ge=2, description="Completions a prompt.")
     max_new_tokens: int = Field(128, ge=1)
-    temperature: float = Field(1.0, gt=0)
+    temperature: float = Field(
+        1.0,
+        gt=0,
+        description="1 samples the policy itself; with anything else set 'engine_correction', for the samples are then "
+        "of another policy.",
+    )
+    aggregation: Literal["token", "sequence", "constant"] = Field(
+        "constant",
+        description="What a token counts for: 1 / max_new_tokens ('constant', unbiased), 1 / its completion's length "
+        "('sequence'), or 1 / the step's mean length ('token').",
+    )
     kl: Literal["reward", "gradient"] = Field(
         "reward", description="The log-ratio subtracted from the reward, or its own unbiased gradient a token."
     )
     kl_target: float | None = Field(None, gt=0, description="Nats a sequence; β then adapts to it.")
-    reuse: int = Field(1, ge=1, description="Optimiser steps on one set of rollouts; above 1 PPO clipping is needed.")
-    clip_ratio: float = Field(0.2, gt=0, description="PPO's ε (Schulman et al. 2017, eq. 7).")
+    reuse: int = Field(1, ge=1, description="Optimiser steps on one set of rollouts; above 1 the ratio is clipped.")
+    clip_ratio: float = Field(0.2, gt=0, lt=1, description="PPO's ε (Schulman et al. 2017, eq. 7).")
+    clip_high: float | None = Field(None, gt=0, description="ε upwards; default clip_ratio (Yu et al. 2025 use 0.28).")
+    engine_correction: float | None = Field(
+        None, gt=0, description="Weigh tokens by the policy's probability over the sampler's, at most this much."
+    )
+    entropy: bool = Field(False, description="Measure the policy's entropy a token.")
+
+    @model_validator(mode="after")
+    def _anchor_has_a_strength(self) -> "RlConfig":
+        if self.kl_target is not None and self.beta == 0:
+            raise ValueError("kl_target: β is multiplied towards the target, so it cannot start at 0")
+        return self
 
 
 AnyTrainConfig = Annotated[
