@@ -11,12 +11,19 @@ if TYPE_CHECKING:
 
 
 def lora(
-    model: "PreTrainedModel", rank: int, alpha: float, targets: str | Sequence[str] = "all-linear", *, seed: int = 0
+    model: "PreTrainedModel",
+    rank: int,
+    alpha: float,
+    targets: str | Sequence[str] = "all-linear",
+    *,
+    dora: bool = False,
+    seed: int = 0,
 ) -> Any:
     """``model`` wrapped with fresh LoRA matrices (Hu et al. 2021), scaled by alpha/rank; only they train.
 
-    The B matrices start at zero, so the function is unchanged at first; ``seed`` decides the A matrices. Raises
-    UserError on a rank below 1 or targets that the model lacks.
+    ``dora`` also trains the length of each row of W + (alpha/rank)·B·A, apart from its direction (Liu et al. 2024,
+    eq. 5). The B matrices start at zero and the lengths at those of W, so the function is unchanged at first;
+    ``seed`` decides the A matrices. Raises UserError on a rank below 1 or targets that the model lacks.
     """
     import torch
     from peft import LoraConfig, get_peft_model
@@ -24,7 +31,9 @@ def lora(
     if rank < 1 or alpha <= 0:
         raise UserError("LoRA needs a rank of at least 1 and an alpha above 0", field="lora")
     modules = targets if isinstance(targets, str) else list(targets)
-    config = LoraConfig(r=rank, lora_alpha=alpha, target_modules=modules, lora_dropout=0.0, task_type="CAUSAL_LM")
+    config = LoraConfig(
+        r=rank, lora_alpha=alpha, target_modules=modules, lora_dropout=0.0, use_dora=dora, task_type="CAUSAL_LM"
+    )
     with torch.random.fork_rng(devices=[]), warnings.catch_warnings():
         torch.manual_seed(seed)
         warnings.simplefilter("ignore", FutureWarning)  # PEFT asks transformers for an attribute's old name

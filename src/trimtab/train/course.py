@@ -6,6 +6,7 @@ from typing import Protocol, runtime_checkable
 
 from trimtab.train.batch import Batch, Group
 from trimtab.train.config import TrainConfig
+from trimtab.train.distributed import world
 from trimtab.train.forest import pack
 from trimtab.train.objectives import Objective
 from trimtab.train.schedule import learning_rate, step_rows
@@ -83,7 +84,8 @@ class RowsCourse:
 
     def batches(self, step: int, log: Sequence[Line] = ()) -> list[Batch]:
         rows = [self.groups[row] for row in step_rows(len(self.groups), self.config)[step]]
-        return pack(rows, self.config.token_budget, self.denominator(rows), share=self.share, ends=self.ends)
+        budget, processes = self.config.token_budget, world().size
+        return pack(rows, budget, self.denominator(rows), share=self.share, ends=self.ends, multiple=processes)
 
     def objective(self, step: int, log: Sequence[Line] = ()) -> Objective:
         return self.goal

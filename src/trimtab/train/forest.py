@@ -19,14 +19,41 @@ MIN_SAVING = 32
 
 
 def pack(
-    groups: Sequence[Group], token_budget: int, denominator: float, *, share: bool = True, ends: bool = False
+    groups: Sequence[Group],
+    token_budget: int,
+    denominator: float,
+    *,
+    share: bool = True,
+    ends: bool = False,
+    multiple: int = 1,
 ) -> list[Batch]:
     """One optimiser step's groups as micro-batches of at most ``token_budget`` packed tokens.
 
     Rows that share a prefix go into the same micro-batch. A group is never split, so one that is longer than the
-    budget gets a micro-batch to itself.
+    budget gets a micro-batch to itself. Their number is a ``multiple`` of that of the processes, where there are
+    groups enough.
     """
-    return [plant(part, denominator, share=share, ends=ends) for part in cut(groups, token_budget, share=share)]
+    parts = even(cut(groups, token_budget, share=share), multiple)
+    return [plant(part, denominator, share=share, ends=ends) for part in parts]
+
+
+def even(parts: list[list[Group]], multiple: int) -> list[list[Group]]:
+    """The parts with the largest halved, until their number is a multiple or every part is one group."""
+    parts = list(parts)
+    while len(parts) % multiple:
+        sizes = [packed_tokens(part) if len(part) > 1 else 0 for part in parts]
+        largest = max(range(len(parts)), key=sizes.__getitem__)
+        if not sizes[largest]:
+            break
+        parts[largest : largest + 1] = _halves(parts[largest])
+    return parts
+
+
+def _halves(part: list[Group]) -> list[list[Group]]:
+    """Cut where the tokens of both sides are nearest to each other."""
+    ends = np.cumsum([sum(len(sequence.ids_L) for sequence in group) for group in part])
+    middle = 1 + int(np.argmin(np.abs(ends[:-1] * 2 - ends[-1])))
+    return [part[:middle], part[middle:]]
 
 
 def cut(groups: Sequence[Group], token_budget: int, *, share: bool = True) -> list[list[Group]]:

@@ -9,10 +9,12 @@ from typing import Any
 
 from trimtab.engine.memory import give_back
 from trimtab.model import merge, save, weights_digest
-from trimtab.records import Progress, UserError, digest, write_json
+from trimtab.records import Progress, Silent, UserError, digest, write_json
 from trimtab.train.checkpoint import Checkpoints
 from trimtab.train.config import TrainConfig, TrainReport, report_from_json
 from trimtab.train.course import Line
+from trimtab.train.distributed import world
+from trimtab.train.sharding import gather, join, wait
 from trimtab.train.summary import measures, own_losses
 
 VERSION = 2
@@ -28,6 +30,10 @@ class Job:
     work: Path
     out: Path
     progress: Progress
+
+    def __post_init__(self) -> None:
+        if not world().leads:
+            object.__setattr__(self, "progress", Silent())
 
     @property
     def finished(self) -> Path:
@@ -69,19 +75,26 @@ Saver = Callable[[Any, Path, Path], None]
 
 
 def complete(job: Job, identity: str, fit: Callable[[Checkpoints], Fitted], write: Saver | None = None) -> TrainReport:
-    """The job's report: the one on disk where this very run is complete, else that of ``fit``, model written."""
+    """The job's report: the one on disk where this very run is complete, else that of ``fit``, model written.
+
+    Of several processes the one that leads writes, and the others wait for it.
+    """
+    here = join()
     if (done := _done(job, identity)) is not None:
         return done
     checkpoints = Checkpoints(job.work / "checkpoint", identity)
     fitted = fit(checkpoints)
-    (write or _write_policy)(fitted.model, job.model_folder, job.out)
-    report = report_of(fitted)
-    del fitted
+    report, whole = report_of(fitted), gather(fitted.model)
+    if here.leads:
+        (write or _write_policy)(whole, job.model_folder, job.out)
+    del fitted, whole
     give_back()
-    written = {"identity": identity, "weights": weights_digest(job.out), "report": report.to_json()}
-    write_json(job.finished, written)
-    checkpoints.clear()
-    shutil.rmtree(job.drift, ignore_errors=True)
+    if here.leads:
+        written = {"identity": identity, "weights": weights_digest(job.out), "report": report.to_json()}
+        write_json(job.finished, written)
+        checkpoints.clear()
+        shutil.rmtree(job.drift, ignore_errors=True)
+    wait(here)
     return report
 
 

@@ -17,7 +17,9 @@ from safetensors.numpy import save as to_bytes
 
 from trimtab.records import Progress, UserError, write_bytes
 from trimtab.train.batch import Batch, Group
+from trimtab.train.distributed import world
 from trimtab.train.score import Scorer
+from trimtab.train.sharding import shared_scores, wait
 
 LogProbs = npt.NDArray[np.floating]
 
@@ -38,13 +40,12 @@ class ReferenceCache:
     def fill(self, steps: Iterable[Sequence[Batch]], score: Scorer, progress: Progress) -> None:
         """Scores the batches of each step that hold an unknown example; a part on disk for each such step."""
         for batches in steps:
+            unknown = [batch for batch in batches if not all(example in self._known for example in batch.example_id)]
             fresh: dict[str, LogProbs] = {}
-            for batch in batches:
-                if not all(example in self._known for example in batch.example_id):
-                    with torch.no_grad():
-                        fresh |= _by_example(batch, score(batch).logp)
-            if fresh:
-                self._known |= fresh
+            for batch, logp_N in zip(unknown, shared_scores(unknown, score, world()), strict=True):
+                fresh |= _by_example(batch, logp_N)
+            self._known |= fresh
+            if fresh and world().leads:
                 part = len(list(self._folder.glob("*.safetensors")))
                 write_bytes(self._folder / f"{part:06d}.safetensors", to_bytes(fresh))
             progress.advance()
@@ -76,10 +77,12 @@ class WindowStore:
     def write(self, start: int, steps: Iterable[tuple[int, Sequence[Batch]]], score: Scorer) -> None:
         """Scores the micro-batches of the window that begins at step ``start``; on disk, whole, when it returns."""
         found: dict[str, LogProbs] = {}
-        with torch.no_grad():
-            for step, batches in steps:
-                found |= {_key(step, place): score(batch).logp.cpu().numpy() for place, batch in enumerate(batches)}
-        write_bytes(self._file(start), to_bytes(found))
+        for step, batches in steps:
+            scored = shared_scores(batches, score, world())
+            found |= {_key(step, place): logp_N.numpy() for place, logp_N in enumerate(scored)}
+        if world().leads:
+            write_bytes(self._file(start), to_bytes(found))
+        wait(world())
 
     def read(self, start: int, step: int, batches: Sequence[Batch]) -> list[Batch]:
         """The micro-batches of ``step`` with their reference log-probs.

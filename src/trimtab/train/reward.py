@@ -20,10 +20,11 @@ from trimtab.train.course import RowsCourse, group_importance
 from trimtab.train.job import Fitted, Job, complete
 from trimtab.train.loop import train
 from trimtab.train.objectives.reward import bradley_terry, preferred
-from trimtab.train.precision import Precision, precision
+from trimtab.train.precision import Precision, narrow, precision
 from trimtab.train.reward_model import Ends, RewardModel, values
 from trimtab.train.rows import groups_of, preference_group
 from trimtab.train.score import Chosen, choose_reward_scorer
+from trimtab.train.sharding import spread
 
 __all__ = ["RewardModel", "train_reward"]
 
@@ -89,7 +90,8 @@ def _fit(
     groups, kept, dropped = _encode(rows, dialect, ends, job, config)
     if config.lora is not None:
         model = reward_lora(model, config.lora.rank, config.lora.alpha, dora=config.lora.dora, seed=config.seed)
-    chosen = choose_reward_scorer(model, numbers, sorted(groups, key=_tokens)[:2])
+    narrow(model, numbers)
+    chosen = spread(model, choose_reward_scorer(model, numbers, sorted(groups, key=_tokens)[:2]), numbers)
     objective = bradley_terry(margins=config.margins, centering=config.centering)
     course = RowsCourse(groups, config, objective, group_importance, chosen.share, ends=True)
     log = train(model, course, chosen.score, config, checkpoints, job.log, job.progress)

@@ -27,10 +27,11 @@ from trimtab.train.kto import KtoCourse, ThumbRows, with_neighbours
 from trimtab.train.loop import train
 from trimtab.train.match import check_reference
 from trimtab.train.objectives import dpo, sft
-from trimtab.train.precision import Precision, precision
+from trimtab.train.precision import Precision, narrow, precision
 from trimtab.train.reference import ReferenceCache
 from trimtab.train.rows import TurnEncoder, example_group, groups_of, preference_group, thumb_group
 from trimtab.train.score import Chosen, Scorer, choose_scorer
+from trimtab.train.sharding import spread
 from trimtab.train.watch import ending
 
 
@@ -217,9 +218,10 @@ def open_model(folder: Path, groups: list[Group], numbers: Precision, config: Tr
     """The model ready to train, and the scorer that was held against transformers' own forward."""
     model: Any = load(folder, dtype=str(numbers.parameters).removeprefix("torch."))
     if config.lora is not None:
-        model = lora(model, config.lora.rank, config.lora.alpha, seed=config.seed)
+        model = lora(model, config.lora.rank, config.lora.alpha, dora=config.lora.dora, seed=config.seed)
+    narrow(model, numbers)
     shortest = sorted(groups, key=lambda group: sum(len(sequence.ids_L) for sequence in group))
-    return model, choose_scorer(model, numbers, shortest[:2])
+    return model, spread(model, choose_scorer(model, numbers, shortest[:2]), numbers)
 
 
 def _reference_cache(job: Job, reference: Path, dialect: Dialect, numbers: Precision, share: bool) -> ReferenceCache:

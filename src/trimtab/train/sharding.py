@@ -18,7 +18,8 @@ from torch.distributed.tensor import DTensor
 
 from trimtab.train.batch import Batch
 from trimtab.train.distributed import World, world
-from trimtab.train.score import Scorer, Scores
+from trimtab.train.precision import Precision, widen
+from trimtab.train.score import Chosen, Scorer, Scores
 
 T = TypeVar("T")
 _PATIENCE = timedelta(hours=12)
@@ -55,6 +56,19 @@ def shard(model: Any, *, compute: torch.dtype | None = None, mesh: DeviceMesh | 
         whole.set_force_sum_reduction_for_comms(True)
     # Past nn.Module's own bookkeeping: neither is a submodule of the model.
     model.__dict__[_ROOT], model.__dict__[_SKELETON] = root, skeleton
+
+
+def spread(model: Any, chosen: Chosen, numbers: Precision) -> Chosen:
+    """Shards the model over the processes of this run, and has its scorer run over all; alone, nothing changes.
+
+    Where the optimiser would keep float32 masters beside bfloat16 parameters, the shards themselves are float32 and
+    are rounded as they are gathered: the same numbers.
+    """
+    if join().size == 1:
+        return chosen
+    widen(model)
+    shard(model, compute=numbers.compute if numbers.narrow == "master" else None)
+    return chosen._replace(score=through(model, chosen.score))
 
 
 def is_sharded(model: Any) -> bool:
