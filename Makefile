@@ -1,16 +1,18 @@
 # Two commands: `make demo` runs the whole loop once, `make check` runs every check. Each sets itself up in .venv.
 PYTHON ?= python3
 ARGS ?=
+NAME ?= train
 VENV := .venv
 BIN := $(VENV)/bin
 READY := $(VENV)/.ready
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo check format lint types imports test docs lock clean
+.PHONY: help setup demo bench check format lint types imports test docs lock clean
 
 help:
 	@echo "make demo    the loop once, on a real model (ARGS=--json for one document)"
 	@echo "make check   formatter, linter, strict types, import contracts, tests, the README's short commands"
+	@echo "make bench   measure against a peer (NAME=train; ARGS=--json for one object)"
 	@echo "make lock    renew lock/requirements.txt after a change of dependencies"
 
 setup: $(READY)
@@ -26,6 +28,9 @@ $(READY): lock/requirements.txt pyproject.toml
 
 demo: setup
 	@$(BIN)/trimtab demo $(ARGS)
+
+bench: setup
+	@$(BIN)/python -m benchmarks.$(NAME) $(ARGS)
 
 check: format lint types imports test docs
 

@@ -1,0 +1,1 @@
+"""Training against TRL: the same tokens, model, optimiser and precision, measured in turns."""
