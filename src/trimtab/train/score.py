@@ -110,7 +110,8 @@ def reward_scorer(model: Any, precision: Precision) -> Scorer:
                 forest=batch.segments,
             ).last_hidden_state[0]
         hidden_MD = hidden_TD.index_select(0, batch.end_row).to(precision.parameters)
-        return Scores(hidden_MD.new_empty(0), value=classifier.score(hidden_MD).squeeze(-1))
+        head = classifier.score.weight.to(precision.parameters)
+        return Scores(hidden_MD.new_empty(0), value=torch.nn.functional.linear(hidden_MD, head).squeeze(-1))
 
     return score
 
@@ -195,7 +196,9 @@ def choose_reward_scorer(model: Any, precision: Precision, groups: list[Group]) 
 def _headless(classifier: Any) -> Iterator[None]:
     """The classifier's head passes the state on: ``value`` is then [M, D]."""
     head = classifier.score
-    classifier.score = torch.nn.Identity()
+    size, like = head.in_features, {"dtype": head.weight.dtype, "device": head.weight.device}
+    classifier.score = torch.nn.Linear(size, size, bias=False, **like)
+    torch.nn.init.eye_(classifier.score.weight)
     try:
         yield
     finally:

@@ -64,4 +64,4 @@ def _pair_weights(batch: Batch, better_P: Tensor) -> Tensor:
     """[P]: the row's importance, shared among the pairs of its group."""
     group_P = batch.seq_group[better_P].long()
     pairs_G = torch.bincount(group_P, minlength=int(batch.seq_group.max()) + 1)
-    return batch.importance[better_P] / pairs_G[group_P]
+    return batch.importance[better_P].double() / pairs_G[group_P]
