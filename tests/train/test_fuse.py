@@ -6,8 +6,13 @@ from typing import Any
 import pytest
 import torch
 from torch import Tensor
+from transformers import LlamaConfig, LlamaForCausalLM
+from transformers.models.llama import modeling_llama
 
 from trimtab.model import load
+from trimtab.train import kernels
+from trimtab.train.attention import NAME
+from trimtab.train.batch import Segments
 from trimtab.train.fuse import fuse, unfuse
 
 
@@ -61,3 +66,55 @@ def test_a_norm_that_means_something_else_keeps_its_own_forward(model: Any) -> N
     model.model.layers[0].mlp.act_fn = torch.nn.GELU()
     unfuse(model)
     assert fuse(model) == 2 * 2 + 1
+
+
+FOREST = Segments((0, 40, 60), (40, 20, 13), (-1, 0, 0), (73, 60, 73))
+
+
+@pytest.fixture
+def wide() -> Any:
+    """A model whose heads a kernel takes."""
+    torch.manual_seed(0)
+    config = LlamaConfig(
+        vocab_size=50, hidden_size=128, intermediate_size=160, num_hidden_layers=1, num_attention_heads=4, head_dim=64
+    )
+    config.num_key_value_heads = 2
+    model: Any = LlamaForCausalLM(config)
+    model.set_attn_implementation(NAME)
+    return model
+
+
+def attention_pass(model: Any) -> list[Tensor]:
+    attention = model.model.layers[0].self_attn
+    torch.manual_seed(1)
+    x = torch.randn(1, 73, 128, requires_grad=True)
+    angles = model.model.rotary_emb(x, torch.arange(73).unsqueeze(0))
+    out = attention(x, position_embeddings=angles, attention_mask=None, forest=FOREST)[0]
+    return [out.detach(), *torch.autograd.grad(out, [x, *attention.parameters()], torch.randn_like(out))]
+
+
+@pytest.mark.skipif(bool(kernels.why_not()), reason="no kernels here")
+def test_fused_attention_equals_the_modules_own(wide: Any) -> None:
+    own = attention_pass(wide)
+    fuse(wide)
+    assert "forward" in wide.model.layers[0].self_attn.__dict__
+    for got, expected in zip(attention_pass(wide), own, strict=True):
+        assert torch.allclose(got, expected, rtol=1e-5, atol=1e-5 * float(expected.abs().max()))
+
+
+@pytest.mark.skipif(bool(kernels.why_not()), reason="no kernels here")
+def test_attention_that_rotates_otherwise_keeps_its_own(wide: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    rotate = modeling_llama.apply_rotary_pos_emb
+    monkeypatch.setattr(modeling_llama, "apply_rotary_pos_emb", lambda q, k, cos, sin: rotate(q, k, cos, -sin))
+    fuse(wide)
+    assert "forward" not in wide.model.layers[0].self_attn.__dict__
+
+
+def test_without_a_forest_a_fused_model_still_answers(wide: Any) -> None:
+    wide.set_attn_implementation("sdpa")
+    ids = torch.arange(9).unsqueeze(0)
+    expected = wide(ids).logits
+    wide.set_attn_implementation(NAME)
+    fuse(wide)
+    wide.set_attn_implementation("sdpa")
+    assert torch.allclose(wide(ids).logits, expected, atol=1e-5)

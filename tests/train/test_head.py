@@ -54,3 +54,23 @@ def test_a_frozen_head_gets_no_gradient() -> None:
     logp.sum().backward()  # type: ignore[no-untyped-call]
     assert hidden.grad is not None
     assert weight.grad is None
+
+
+@pytest.mark.parametrize("chunk", [5, 256])
+@pytest.mark.parametrize("keep", [0, 1 << 30])
+def test_the_compiled_softmax_equals_the_plain_one(monkeypatch: pytest.MonkeyPatch, chunk: int, keep: int) -> None:
+    monkeypatch.setattr(head, "CHUNK", chunk)
+    monkeypatch.setattr(head, "KEEP_BYTES", keep)
+    torch.manual_seed(0)
+    hidden, weight = torch.randn(23, 32, requires_grad=True), torch.randn(64, 32, requires_grad=True)
+    target, grad = torch.randint(64, (23,)), torch.randn(23)
+    results = []
+    for compiled in (True, False):
+        if not compiled:
+            monkeypatch.setattr(head, "_compiled", lambda *_: False)
+        logp, entropy = head_logprobs(hidden, weight, target, dtype=torch.bfloat16, entropy=True)
+        results.append([logp, entropy, *torch.autograd.grad(logp, (hidden, weight), grad)])
+    for ours, plain in zip(*results, strict=True):
+        assert ours is not None
+        assert plain is not None
+        assert torch.allclose(ours, plain, rtol=1e-3, atol=1e-3)

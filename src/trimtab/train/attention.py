@@ -45,7 +45,8 @@ def forest_attention(
     wide = torch.float64 if query.dtype == torch.float64 else torch.float32
     query, key, value = query.to(wide), key.to(wide), value.to(wide)
     if can_attend(wide, query.device, query.shape[-1]):
-        return attend(*(x[0].transpose(0, 1) for x in (query, key, value)), forest, scale).unsqueeze(0), None
+        by_token = [tensor[0].transpose(0, 1) for tensor in (query, key, value)]
+        return attend(by_token[0], by_token[1], by_token[2], forest, scale).unsqueeze(0), None
     plain = attend_in_pieces if query.device.type == "cpu" else attend_by_mask
     return plain(query, key, value, forest, scale).transpose(1, 2), None
 

@@ -12,9 +12,9 @@ from torch import Tensor
 from torch.nn.functional import silu
 
 from trimtab.records import UserError
+from trimtab.train import kernels
 from trimtab.train.attention import NAME
 from trimtab.train.batch import Segments
-from trimtab.train.kernels import attend, can_attend
 
 _CLOSE = 1e-4
 _SAMPLE = Segments((0, 2), (2, 2), (-1, 0), (4, 4))
@@ -58,7 +58,7 @@ def _is_forest_attention(module: Any) -> bool:
     ):
         return False
     sample = next(module.parameters())
-    return can_attend(sample.dtype, sample.device, module.head_dim, rotary=True)
+    return kernels.can_attend(sample.dtype, sample.device, module.head_dim, rotary=True)
 
 
 @torch.no_grad()
@@ -106,7 +106,7 @@ def _attention(
     projections = (module.q_proj, module.k_proj, module.v_proj)
     query, key, value = (project(hidden_states)[0].view(shape) for project in projections)
     cos, sin = (angle[0].float().contiguous() for angle in position_embeddings)
-    out = attend(query, key, value, forest, module.scaling, (cos, sin))
+    out = kernels.attend(query, key, value, forest, module.scaling, (cos, sin))
     return module.o_proj(out.view(1, shape[0], -1)), None
 
 
@@ -118,20 +118,26 @@ class _RmsNorm(torch.autograd.Function):
 
     @staticmethod
     def forward(ctx: Any, x: Tensor, weight: Tensor, epsilon: float) -> Tensor:
+        device = x.device.type
+        dtype = torch.get_autocast_dtype(device) if torch.is_autocast_enabled(device) else x.dtype
+        if x.dtype == weight.dtype == torch.float32 and dtype != torch.float16 and kernels.can_pass(x, weight):
+            fused, inverse = kernels.norm(x, weight, epsilon, dtype)
+            ctx.save_for_backward(x, weight, inverse.unsqueeze(-1))
+            return fused
         norm = torch.linalg.vector_norm(x, dim=-1, keepdim=True)
         inverse = norm.square_().div_(x.shape[-1]).add_(epsilon).rsqrt_()
         ctx.save_for_backward(x, weight, inverse)
-        device = x.device.type
         y: Tensor = (x * inverse).mul_(weight)
-        return y.to(torch.get_autocast_dtype(device)) if torch.is_autocast_enabled(device) else y
+        return y.to(dtype)
 
     @staticmethod
     def backward(ctx: Any, grad: Tensor) -> tuple[Tensor, Tensor | None, None]:
         x, weight, inverse = ctx.saved_tensors
+        need_weight = ctx.needs_input_grad[1]
+        if x.dtype == weight.dtype == torch.float32 and kernels.can_pass(x, weight, grad):
+            return *kernels.norm_backward(x, weight, inverse, grad, need_weight=need_weight), None
         grad, unit = grad.to(x.dtype), x * inverse
-        weight_grad = None
-        if ctx.needs_input_grad[1]:
-            weight_grad = (grad * unit).flatten(0, -2).sum(dim=0)
+        weight_grad = (grad * unit).flatten(0, -2).sum(dim=0) if need_weight else None
         scaled = grad * weight
         along = torch.linalg.vecdot(scaled, unit).div_(x.shape[-1]).unsqueeze_(-1)
         return scaled.sub_(unit.mul_(along)).mul_(inverse), weight_grad, None
@@ -143,10 +149,14 @@ class _SwiGlu(torch.autograd.Function):
     @staticmethod
     def forward(ctx: Any, gate: Tensor, up: Tensor) -> Tensor:
         ctx.save_for_backward(gate, up)
+        if gate.dtype == up.dtype and kernels.can_pass(gate, up):
+            return kernels.swiglu(gate, up)
         return silu(gate).mul_(up)
 
     @staticmethod
     def backward(ctx: Any, grad: Tensor) -> tuple[Tensor, Tensor]:
         gate, up = ctx.saved_tensors
+        if gate.dtype == up.dtype == grad.dtype and kernels.can_pass(gate, up, grad):
+            return kernels.swiglu_backward(gate, up, grad)
         gate_grad: Tensor = torch.ops.aten.silu_backward(grad * up, gate)
         return gate_grad, silu(gate).mul_(grad)

@@ -11,6 +11,8 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from trimtab.train import kernels
+
 CHUNK = 256
 """Rows of logits at a time: 50 MB of float32 at a vocabulary of 49,152."""
 KEEP_BYTES = 1 << 30
@@ -39,37 +41,80 @@ class _HeadLogprobs(torch.autograd.Function):
         kept_NV = hidden.new_empty(rows, vocabulary) if keep else None
         sum_N = torch.empty(rows, dtype=_wide(dtype), device=hidden.device)
         logp_N, entropy_N = torch.empty_like(sum_N), torch.zeros_like(sum_N)
-        for chunk, x_CV in _logits(hidden, weight):
-            chosen_C = x_CV.gather(1, target_N[chunk].unsqueeze(1)).squeeze(1)
-            shifted_CV = x_CV.clone() if entropy else None
-            sum_C = x_CV.exp_().sum(dim=1)
-            sum_N[chunk], logp_N[chunk] = sum_C, chosen_C - sum_C.log()
-            if shifted_CV is not None:
-                entropy_N[chunk] = sum_C.log() - shifted_CV.mul_(x_CV).sum(dim=1) / sum_C
-            if kept_NV is not None:
-                kept_NV[chunk] = x_CV
+        soften = _soften_compiled if _compiled(hidden, weight, target_N) else _soften
+        for start in range(0, rows, CHUNK):
+            chunk = slice(start, start + CHUNK)
+            soften(
+                hidden[chunk],
+                weight,
+                target_N[chunk],
+                sum_N[chunk],
+                logp_N[chunk],
+                entropy_N[chunk] if entropy else None,
+                None if kept_NV is None else kept_NV[chunk],
+            )
         ctx.save_for_backward(hidden_ND, weight_VD, target_N, sum_N)
-        ctx.kept_NV, ctx.dtype = kept_NV, dtype
+        ctx.kept_NV, ctx.weight, ctx.dtype = kept_NV, weight, dtype
         ctx.mark_non_differentiable(entropy_N)
         return logp_N, entropy_N
 
     @staticmethod
     def backward(ctx: Any, grad_N: Tensor, _: Tensor) -> tuple[Tensor | None, Tensor | None, None, None, None]:
         hidden_ND, weight_VD, target_N, sum_N = ctx.saved_tensors
-        weight = weight_VD.to(ctx.dtype)
         # exp / sum is p, so each row's −g / sum turns the kept exponentials into the logits' gradient.
         scale_N1 = (-grad_N / sum_N).unsqueeze(1)
         grad_N1 = grad_N.unsqueeze(1)
         grad_hidden = grad_N1 * weight_VD[target_N] if ctx.needs_input_grad[0] else None
-        grad_weight = torch.zeros_like(weight_VD, dtype=sum_N.dtype) if ctx.needs_input_grad[1] else None
+        grad_weight = None
+        for rows, exp_CV in _exponentials(ctx.kept_NV, hidden_ND.to(ctx.dtype), ctx.weight):
+            if grad_hidden is not None:
+                grad_hidden[rows] += (exp_CV @ ctx.weight) * scale_N1[rows]
+            if ctx.needs_input_grad[1]:
+                part_VD = exp_CV.T @ (hidden_ND[rows] * scale_N1[rows]).to(ctx.dtype)
+                grad_weight = part_VD.to(sum_N.dtype) if grad_weight is None else grad_weight.add_(part_VD)
         if grad_weight is not None:
             grad_weight.index_add_(0, target_N, (grad_N1 * hidden_ND).to(sum_N.dtype))
-        for rows, exp_CV in _exponentials(ctx.kept_NV, hidden_ND.to(ctx.dtype), weight):
-            if grad_hidden is not None:
-                grad_hidden[rows] += (exp_CV @ weight) * scale_N1[rows]
-            if grad_weight is not None:
-                grad_weight += exp_CV.T @ (hidden_ND[rows] * scale_N1[rows]).to(ctx.dtype)
         return grad_hidden, None if grad_weight is None else grad_weight.to(weight_VD.dtype), None, None, None
+
+
+def _soften(
+    hidden_CD: Tensor,
+    weight_VD: Tensor,
+    target_C: Tensor,
+    sum_C: Tensor,
+    logp_C: Tensor,
+    entropy_C: Tensor | None,
+    kept_CV: Tensor | None,
+) -> None:
+    """One chunk: fills the sum of exponentials, log-probs, entropy and the exponentials to keep."""
+    for _, x_CV in _logits(hidden_CD, weight_VD):
+        chosen_C = x_CV.gather(1, target_C.unsqueeze(1)).squeeze(1)
+        shifted_CV = x_CV.clone() if entropy_C is not None else None
+        torch.sum(x_CV.exp_(), dim=1, out=sum_C)
+        torch.sub(chosen_C, sum_C.log(), out=logp_C)
+        if entropy_C is not None and shifted_CV is not None:
+            entropy_C.copy_(sum_C.log() - shifted_CV.mul_(x_CV).sum(dim=1) / sum_C)
+        if kept_CV is not None:
+            kept_CV.copy_(x_CV)
+
+
+def _compiled(hidden: Tensor, weight_VD: Tensor, target_N: Tensor) -> bool:
+    whole = target_N.is_contiguous() and kernels.can_pass(hidden, hidden.new_empty(0, len(weight_VD)))
+    return hidden.dtype == torch.bfloat16 and whole
+
+
+def _soften_compiled(
+    hidden_CD: Tensor,
+    weight_VD: Tensor,
+    target_C: Tensor,
+    sum_C: Tensor,
+    logp_C: Tensor,
+    entropy_C: Tensor | None,
+    kept_CV: Tensor | None,
+) -> None:
+    """The same in one pass over bfloat16 logits that become the exponentials where they lie."""
+    logits_CV = hidden_CD @ weight_VD.T if kept_CV is None else torch.mm(hidden_CD, weight_VD.T, out=kept_CV)
+    kernels.soften(logits_CV, target_C, sum_C, logp_C, entropy_C)
 
 
 def _exponentials(kept_NV: Tensor | None, hidden_ND: Tensor, weight_VD: Tensor) -> Iterator[tuple[slice, Tensor]]:
