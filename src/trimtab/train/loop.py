@@ -18,6 +18,7 @@ from trimtab.train.distributed import world
 from trimtab.train.finite import NotFinite, finite, not_a_number
 from trimtab.train.objectives import Objective
 from trimtab.train.optimisers import adamw, settle
+from trimtab.train.pages import pages_held
 from trimtab.train.score import Scorer
 from trimtab.train.sharding import added_up, clip_gradients, deal, everyones, sync_gradients
 from trimtab.train.watch import Verdict, Watch
@@ -26,6 +27,7 @@ _TRIM_EVERY = 8
 """Steps between two returns of free pages: forests of changing size leave holes that add up to gigabytes."""
 
 
+@pages_held()
 def train(
     model: Any,
     course: Course,
