@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from trimtab.train.measures import Answer
     from trimtab.train.monitors import ProbeSet
     from trimtab.train.reward import RewardModel, train_reward
+    from trimtab.train.rl import train_rl
     from trimtab.train.run import train_dpo, train_kto, train_sft
 
 __all__ = [
@@ -45,6 +46,7 @@ __all__ = [
     "train_dpo",
     "train_kto",
     "train_reward",
+    "train_rl",
     "train_sft",
 ]
 
@@ -56,6 +58,7 @@ _HEAVY = {
     "train_dpo": "trimtab.train.run",
     "train_kto": "trimtab.train.run",
     "train_reward": "trimtab.train.reward",
+    "train_rl": "trimtab.train.rl",
     "train_sft": "trimtab.train.run",
 }
 

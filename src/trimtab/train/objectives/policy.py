@@ -31,7 +31,8 @@ def policy(config: RlConfig, beta: float) -> Objective:
     ``kl: reward`` puts ``−β Σ_t (log π_old − log π_ref)`` into the sequence's reward. ``kl: gradient`` adds
     ``β Σ_t ρ_t C_t`` to the loss, ``C_t`` the detached log-ratio from t on less the others' mean: its expected
     gradient is ∇KL exactly. (That of a differentiated estimate is not: log π/π_ref gives 0, and the ever positive
-    π_ref/π − 1 − log π_ref/π gives the gradient of KL(π_ref ‖ π).) It stands outside the clipping and outside ``grpo``'s division.
+    π_ref/π − 1 − log π_ref/π gives the gradient of KL(π_ref ‖ π).) It stands outside the clipping and outside
+    ``grpo``'s division.
 
     With ``reuse`` 1 the rollouts are the policy's own: ``π_old = π``, the ratio is exactly 1, and
     ``engine_correction`` weighs tokens by ``min(π/π_engine, cap)``. Above 1 ``behaviour_logp`` is ``π_old``.
