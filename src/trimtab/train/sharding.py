@@ -82,6 +82,9 @@ def through(model: Any, score: Scorer) -> Scorer:
 
     def whole(batch: Batch) -> Scores:
         scores: Scores = root(score, batch)
+        if not torch.is_grad_enabled():
+            # No backward pass will do it, and until then the model's parameters are not those that train.
+            root.reshard()
         return scores
 
     return whole
