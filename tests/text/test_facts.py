@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from trimtab.text import content_words, entities, numbers
+from trimtab.text import content_words, entities, number_spans, numbers
 
 
 @pytest.mark.parametrize(
@@ -24,6 +24,24 @@ from trimtab.text import content_words, entities, numbers
 )
 def test_numbers(text: str, found: set[str]) -> None:
     assert numbers(text) == found
+
+
+@pytest.mark.parametrize(
+    ("text", "pieces"),
+    [
+        ("it fell by 1,000.50 to -3", [("1,000.50", "1000.5"), ("-3", "-3")]),
+        ("Six of AB-1234 [p7], 20kg [9]", [("Six", "6"), ("20", "20")]),
+        ("a [2](link) and seventy-two", [("2", "2"), ("seventy-two", "72")]),
+    ],
+)
+def test_numbers_are_found_where_they_stand(text: str, pieces: list[tuple[str, str]]) -> None:
+    assert [(text[start:end], value) for start, end, value in number_spans(text)] == pieces
+
+
+@given(st.text(max_size=60))
+def test_the_spans_have_the_numbers_of_a_text_without_citations(text: str) -> None:
+    text = text.replace("[", "(")
+    assert {value for _, _, value in number_spans(text)} == numbers(text)
 
 
 @given(st.integers(-(10**9), 10**9))

@@ -268,7 +268,7 @@ def test_every_row_held_out_is_refused(folder: Path, tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("bad", ["stop", "drop"])
 def test_a_ranking_without_a_preference_is_named(folder: Path, tmp_path: Path, bad: str) -> None:
-    rows = [*PAIRS, replace(RANKED[0], scores=(1.0, 1.0, 1.0))]
+    rows: list[Comparison | Ranked] = [*PAIRS, replace(RANKED[0], scores=(1.0, 1.0, 1.0))]
     config = CONFIG.model_copy(update={"bad_rows": bad, "epochs": 1})
 
     def run() -> Any:
