@@ -6,6 +6,7 @@ for z0 alone, before the step and without gradient, never in the micro-batches t
 the whole optimiser step, whatever the cut into micro-batches, and a resumed run measures it again to the same bit.
 """
 
+import time
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -15,7 +16,8 @@ import torch
 from trimtab.records import UserError
 from trimtab.train.batch import Batch, Group, TokenSequence
 from trimtab.train.config import KtoConfig
-from trimtab.train.course import Course, Line, group_importance
+from trimtab.train.course import Course, Line, group_importance, tags_of
+from trimtab.train.finite import NotFinite, finite, not_a_number
 from trimtab.train.forest import pack
 from trimtab.train.objectives import Objective, Standpoint, kto
 from trimtab.train.objectives.kto import log_ratio
@@ -113,6 +115,7 @@ class KtoCourse:
         self._config = config
         self._score = score
         self._newest: tuple[int, list[Batch]] = (-1, [])
+        self._seconds = 0.0
 
     @property
     def steps(self) -> int:
@@ -126,10 +129,19 @@ class KtoCourse:
 
     def objective(self, step: int, log: Sequence[Line] = ()) -> Objective:
         batches, config = self._all(step, log), self._config
-        kl = reference_kl([batch for batch in batches if _is_neighbours(batch)], self._score)
+        began = time.perf_counter()
+        try:
+            kl = reference_kl([batch for batch in batches if _is_neighbours(batch)], self._score)
+        except NotFinite as error:
+            raise not_a_number("KL reference point", step, [error.batch]) from error
+        self._seconds = time.perf_counter() - began
         up = sum(float(batch.importance[batch.label > 0].double().sum()) for batch in batches)
         standpoint = Standpoint(kl, up / batches[0].denominator)
         return kto(config.beta, standpoint, config.desirable_weight, config.undesirable_weight)
+
+    def tags(self, step: int, log: Sequence[Line]) -> Line:
+        """The rows' own, and what the pass before the step took: it is not in the step's ``seconds``."""
+        return tags_of(self._rows, step, log) | {"seconds_reference_point": self._seconds}
 
     def _all(self, step: int, log: Sequence[Line]) -> list[Batch]:
         """The step's micro-batches of both kinds, packed once for the two questions that a step asks."""
@@ -143,9 +155,12 @@ def _is_neighbours(batch: Batch) -> bool:
 
 
 def reference_kl(neighbours: Sequence[Batch], score: Scorer) -> float:
-    """z0, nats a sequence: the mean log-ratio of policy and reference on mismatched completions, at least 0."""
+    """z0, nats a sequence: the mean log-ratio of policy and reference on mismatched completions, at least 0.
+
+    Raises NotFinite.
+    """
     total = 0.0
     for batch in neighbours:
         with torch.no_grad():
-            total += float(log_ratio(score(batch), batch).double().sum())
+            total += finite(float(log_ratio(score(batch), batch).double().sum()), batch)
     return max(0.0, total / max(1, sum(batch.sequences for batch in neighbours)))
