@@ -1,6 +1,5 @@
 """Five preference cycles, each from the last one's model: drift with and without refreshes and a fixed anchor."""
 
-from collections.abc import Mapping
 from pathlib import Path
 
 from benchmarks.learn.data import grounded
@@ -9,7 +8,7 @@ from benchmarks.learn.preference import split
 from benchmarks.learn.result import Panel, Place, Point, Result
 from trimtab.curate import SEARCH_TOOL
 from trimtab.records import Case, Comparison, Example
-from trimtab.train import PreferenceConfig, SftConfig, train_dpo, train_sft
+from trimtab.train import DriftControl, PreferenceConfig, SftConfig, train_dpo, train_sft
 from trimtab.train.measures import Measured, Reading
 
 CYCLES, PAIRS, PROBES, TAUGHT = 5, 64, 60, 120
@@ -46,9 +45,8 @@ def _arm(
     model, readings = anchor, [read_cases(anchor, anchor, probes, (SEARCH_TOOL,), 64)]
     for cycle, pairs in enumerate(_cycles(place.data)):
         folder = place.work / f"{name}-{cycle}"
-        refresh: Mapping[str, object] = {"refresh": taught} if config.refresh_every else {}
-        reference = {"reference_folder": anchor} if config.reference == "fixed" else {}
-        train_dpo(model, pairs, config, work=folder / "work", out=folder / "model", **reference, **refresh)  # type: ignore[arg-type]
+        control = DriftControl(anchor_folder=anchor, refresh=taught)
+        train_dpo(model, pairs, config, work=folder / "work", out=folder / "model", control=control)
         model = folder / "model"
         readings.append(read_cases(model, anchor, probes, (SEARCH_TOOL,), 64))
     return readings

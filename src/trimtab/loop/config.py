@@ -12,8 +12,9 @@ from trimtab.model import DEFAULT_MODEL
 from trimtab.observe import CapturePolicy, SloConfig
 from trimtab.release import GateConfig
 from trimtab.serve import ServeConfig
-from trimtab.train import PreferenceConfig, SftConfig
+from trimtab.train import KtoConfig, PreferenceConfig, RewardConfig, RlConfig, SftConfig
 
+RewardName = Literal["route", "result", "format", "grounded", "spans", "model"]
 FORMAT = 1
 """The workspace format this version writes; a newer one is refused."""
 
@@ -58,6 +59,15 @@ class TrainSection(Section):
     dpo: PreferenceConfig | None = PreferenceConfig()
     dpo_rows: int | None = Field(default=None, ge=1)
     """At most so many pairs and companions, chosen by their digest."""
+    kto: KtoConfig | None = None
+    """Learning from thumbs, where there are any."""
+    reward: RewardConfig | None = None
+    """A reward model on the preference pairs."""
+    rl: RlConfig | None = None
+    rl_rows: int | None = Field(default=None, ge=1)
+    """At most so many prompts, taken from the taught rows."""
+    rl_rewards: dict[RewardName, float] = Field(default={"route": 1.0, "format": 0.2}, min_length=1)
+    """What rollouts are worth: a weight for each of route, result, format, grounded, spans, model."""
     refresh: SftConfig | None = SftConfig()
     refresh_rows: int = Field(default=60, ge=0)
     anchor: AnchorCheck = AnchorCheck()

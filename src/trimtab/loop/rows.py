@@ -7,14 +7,14 @@ from trimtab.curate import Quarantine
 from trimtab.loop.behaviour import toolbox_of
 from trimtab.loop.turn import Context
 from trimtab.loop.workspace import Workspace
-from trimtab.records import Comparison, Example, Message, Row, ToolSchema, iter_jsonl, row_from_json
+from trimtab.records import Comparison, Example, Message, Row, ToolSchema, Unpaired, iter_jsonl, row_from_json
 from trimtab.tools import Rehearsal, with_system
 
-T = TypeVar("T", Example, Comparison)
+T = TypeVar("T", Example, Comparison, Unpaired)
 
 
 def rows_of(context: Context, name: str, kind: type[T]) -> list[T]:
-    """The rows of one of the curated files (``examples``, ``comparisons``)."""
+    """The rows of one of the curated files (``examples``, ``comparisons``, ``unpaired``)."""
     folder = context.workspace.store.artefacts.path(context.outputs["curate"]["rows"])
     path = folder / f"{name}.jsonl"
     rows: list[Row] = [row_from_json(value) for _, value in iter_jsonl(path)] if path.is_file() else []
@@ -34,6 +34,10 @@ class Dress:
 
     def pair(self, row: Comparison) -> Comparison:
         """As ``example``, for a pair."""
+        return replace(row, prompt=self._prompt(row.prompt), tools=offered(row.tools, self.schemas))
+
+    def thumb(self, row: Unpaired) -> Unpaired:
+        """As ``example``, for a thumb."""
         return replace(row, prompt=self._prompt(row.prompt), tools=offered(row.tools, self.schemas))
 
     def _prompt(self, messages: tuple[Message, ...]) -> tuple[Message, ...]:
@@ -68,5 +72,9 @@ def companions(example: Example) -> list[Comparison]:
 
 def contaminated_rows(context: Context, quarantine: Quarantine) -> int:
     """Curated rows that repeat a sealed case: 0 unless the door was passed by."""
-    rows: list[Row] = [*rows_of(context, "examples", Example), *rows_of(context, "comparisons", Comparison)]
+    rows: list[Row] = [
+        *rows_of(context, "examples", Example),
+        *rows_of(context, "comparisons", Comparison),
+        *rows_of(context, "unpaired", Unpaired),
+    ]
     return sum(quarantine.check(row) is not None for row in rows)

@@ -6,6 +6,7 @@ from dataclasses import replace
 from typing import Any
 
 from trimtab.loop.judging import Judged, without_answers
+from trimtab.loop.steps.teach import ALIGNING
 from trimtab.loop.turn import Context, Step
 from trimtab.records import Behaviour, Release, scorecard_from_json
 from trimtab.release import (
@@ -96,7 +97,7 @@ def _sources(context: Context) -> list[Source]:
 def _steps(context: Context) -> list[dict[str, Any]]:
     """What each step was given and gave: enough to say which data and which training made the release."""
     config = context.workspace.config
-    sections = {"curate": "data", "sft": "train.sft", "dpo": "train.dpo", "refresh": "train.refresh"}
+    sections = {"curate": "data", "sft": "train.sft", **{step: f"train.{step}" for step in (*ALIGNING, "refresh")}}
     return [
         {"step": name, "config": config.section(section), "outputs": dict(context.outputs[name])}
         for name, section in sections.items()
@@ -114,6 +115,6 @@ RELEASE = Step(
     "release",
     1,
     release,
-    needs=("base", "curate", "sft", "dpo", "refresh", "evaluate", "gate"),
+    needs=("base", "curate", "sft", *ALIGNING, "refresh", "evaluate", "gate"),
     sections=("name", "license"),
 )
