@@ -12,6 +12,7 @@ from transformers import AttentionInterface
 
 from trimtab.records import UserError
 from trimtab.train.batch import Segments
+from trimtab.train.flex import attend_by_blocks, can_flex
 from trimtab.train.kernels import attend, can_attend
 
 NAME = "trimtab_forest"
@@ -31,7 +32,9 @@ def forest_attention(
     forest: Segments | None = None,
     **kwargs: Any,
 ) -> tuple[Tensor, None]:
-    """The function registered with transformers; [1, H, T, D] queries to [1, T, H, D], in float32 or wider.
+    """The function registered with transformers; [1, H, T, D] queries to [1, T, H, D].
+
+    On the CPU in float32 or wider, on an accelerator in the format that autocast chose.
 
     An unregistered mask name means that transformers builds no mask, so causality is wholly ours: a call without
     ``forest`` is refused rather than silently bidirectional. Raises UserError for attention of another kind.
@@ -43,6 +46,10 @@ def forest_attention(
         raise UserError(f"the model's attention uses {', '.join(odd)}, which prefix sharing does not support")
     scale = query.shape[-1] ** -0.5 if scaling is None else scaling
     wide = torch.float64 if query.dtype == torch.float64 else torch.float32
+    width = value.dtype  # what autocast chose: rotation has widened queries and keys only
+    if can_flex(width, query.device, query.shape[-1]):
+        narrow = [tensor.to(width) for tensor in (query, key, value)]
+        return attend_by_blocks(narrow[0], narrow[1], narrow[2], forest, scale).transpose(1, 2), None
     query, key, value = query.to(wide), key.to(wide), value.to(wide)
     if can_attend(wide, query.device, query.shape[-1]):
         by_token = [tensor[0].transpose(0, 1) for tensor in (query, key, value)]
@@ -52,7 +59,7 @@ def forest_attention(
 
 
 def attend_by_mask(query: Tensor, key: Tensor, value: Tensor, forest: Segments, scale: float) -> Tensor:
-    """Plain and on any device: each segment over its ancestors' and its own keys, under an explicit mask."""
+    """Plain, for any device and format: each segment over the keys of its path, under an explicit mask."""
     sizes = list(forest.length)
     queries, keys, values = (torch.split(tensor, sizes, dim=2) for tensor in (query, key, value))
     out = []
