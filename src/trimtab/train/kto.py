@@ -17,12 +17,14 @@ from trimtab.records import UserError
 from trimtab.train.batch import Batch, Group, TokenSequence
 from trimtab.train.config import KtoConfig
 from trimtab.train.course import Course, Line, group_importance, tags_of
+from trimtab.train.distributed import world
 from trimtab.train.finite import NotFinite, finite, not_a_number
 from trimtab.train.forest import pack
 from trimtab.train.objectives import Objective, Standpoint, kto
 from trimtab.train.objectives.kto import log_ratio
 from trimtab.train.schedule import learning_rate, step_rows
 from trimtab.train.score import Scorer
+from trimtab.train.sharding import deal, everyones
 
 _TRIES = 64
 """Neighbours that are tried until one differs and fits."""
@@ -93,11 +95,11 @@ class ThumbRows:
         rows = [self.groups[row] for row in step_rows(len(self.groups), self.config)[step]]
         thumbs = [group[:1] for group in rows]
         seconds = [group[1:] for group in rows if len(group) > 1]
-        parts = ((thumbs, group_importance(rows)), (seconds, float(len(seconds))))
+        parts, budget = ((thumbs, group_importance(rows)), (seconds, float(len(seconds)))), self.config.token_budget
         return [
             batch
             for groups, denominator in parts
-            for batch in pack(groups, self.config.token_budget, denominator, share=self.share)
+            for batch in pack(groups, budget, denominator, share=self.share, multiple=world().size)
         ]
 
     def objective(self, step: int, log: Sequence[Line] = ()) -> Objective:
@@ -157,10 +159,10 @@ def _is_neighbours(batch: Batch) -> bool:
 def reference_kl(neighbours: Sequence[Batch], score: Scorer) -> float:
     """z0, nats a sequence: the mean log-ratio of policy and reference on mismatched completions, at least 0.
 
-    Raises NotFinite.
+    With several processes each scores its share; all return the same. Raises NotFinite.
     """
-    total = 0.0
-    for batch in neighbours:
+    here, mine = world(), 0.0
+    for batch, share in deal(neighbours, here):
         with torch.no_grad():
-            total += finite(float(log_ratio(score(batch), batch).double().sum()), batch)
-    return max(0.0, total / max(1, sum(batch.sequences for batch in neighbours)))
+            mine += share * finite(float(log_ratio(score(batch), batch).double().sum()), batch)
+    return max(0.0, sum(everyones(mine, here)) / max(1, sum(batch.sequences for batch in neighbours)))
