@@ -37,7 +37,7 @@ def test_a_turn_ends_in_a_release_with_card_changelog_and_evidence(tiny_workspac
     assert release.gate["verdict"] in ("passed", "blocked")
     assert release.logprob_record["sequences"]
     assert get(find_workspace(tiny_workspace).store, "stable").scorecard["metrics"]
-    assert {step["step"] for step in release.steps} == {"curate", "sft", "dpo", "refresh"}
+    assert {step["step"] for step in release.steps} == {"curate", "sft", "dpo", "kto", "rl", "refresh"}
 
 
 def test_a_known_turn_is_skipped_and_a_changed_section_reruns_no_more_than_it_must(tiny_workspace: Path) -> None:
