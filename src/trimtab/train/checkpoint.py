@@ -100,14 +100,15 @@ class Checkpoints:
         return None
 
 
-def _trained(model: torch.nn.Module) -> list[tuple[str, torch.nn.Parameter]]:
+def trained(model: torch.nn.Module) -> list[tuple[str, torch.nn.Parameter]]:
+    """The parameters that learn, by name."""
     return [(name, parameter) for name, parameter in model.named_parameters() if parameter.requires_grad]
 
 
 def _write_state(folder: Path, model: torch.nn.Module, optimizer: torch.optim.Optimizer, here: World) -> str:
     """This process's piece of the state, durable; returns the state of its random numbers."""
     tensors = {}
-    for name, parameter in _trained(model):
+    for name, parameter in trained(model):
         state = dict(optimizer.state[parameter])
         # A master says all that its rounded parameter says.
         tensors[f"{_PARAMETER}/{name}"] = state.pop(MASTER, parameter).detach()
@@ -117,7 +118,7 @@ def _write_state(folder: Path, model: torch.nn.Module, optimizer: torch.optim.Op
 
 
 def _read_state(pieces: Pieces, model: torch.nn.Module, optimizer: torch.optim.Optimizer) -> None:
-    parameters = dict(_trained(model))
+    parameters = dict(trained(model))
     for key, name in (entry.split("/", 1) for entry in pieces):
         assert name in parameters, f"the checkpoint holds more than the model: {name}"
         parameter = parameters[name]

@@ -99,9 +99,8 @@ def watch_of(job: Job, control: DriftControl, steps: int, identity: str, numbers
     config = job.config.monitors
     if config is None or control.probes is None:
         return None
-    dtype = str(numbers.parameters).removeprefix("torch.")
     anchor = control.anchor_folder or job.model_folder
-    measure = measure_of(control.probes, config, anchor, seed=job.config.seed, dtype=dtype)
+    measure = measure_of(control.probes, config, anchor, seed=job.config.seed, numbers=numbers)
     return Monitor(config, measure, Snapshots(job.drift, identity), steps, job.work / "monitors.jsonl")
 
 

@@ -16,6 +16,7 @@ from trimtab.train.course import Line
 from trimtab.train.distributed import world
 from trimtab.train.sharding import gather, join, wait
 from trimtab.train.summary import measures, own_losses
+from trimtab.train.watch import ending
 
 VERSION = 2
 """Raised by hand when the same inputs would give other weights."""
@@ -84,7 +85,7 @@ def complete(job: Job, identity: str, fit: Callable[[Checkpoints], Fitted], writ
         return done
     checkpoints = Checkpoints(job.work / "checkpoint", identity)
     fitted = fit(checkpoints)
-    report, whole = report_of(fitted), gather(fitted.model)
+    report, whole = report_of(fitted, ending(fitted.log, job.config.monitors)), gather(fitted.model)
     if here.leads:
         (write or _write_policy)(whole, job.model_folder, job.out)
     del fitted, whole
@@ -112,8 +113,8 @@ def _done(job: Job, identity: str) -> TrainReport | None:
     return report_from_json(written["report"])
 
 
-def report_of(fitted: Fitted) -> TrainReport:
-    """The report: ``summary.measures`` of the log, and the fit's own."""
+def report_of(fitted: Fitted, notes: tuple[str, ...] = ()) -> TrainReport:
+    """The report: ``summary.measures`` of the log, and the fit's own; ``notes`` come before the fit's."""
     log = fitted.log
     real, processed, seconds = (
         sum(line[name] for line in log) for name in ("tokens_real", "tokens_processed", "seconds")
@@ -124,7 +125,7 @@ def report_of(fitted: Fitted) -> TrainReport:
         tokens_real=int(real),
         tokens_processed=int(processed),
         seconds=seconds,
-        notes=fitted.notes,
+        notes=(*notes, *fitted.notes),
         metrics={
             **measures(log),
             "sharing": real / processed,

@@ -1,18 +1,24 @@
 """Monitors: every few steps the current weights answer a probe set, are measured, and a verdict follows."""
 
 import dataclasses
+import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
+import torch
+
 from trimtab.engine.memory import give_back
 from trimtab.model import Dialect, load
 from trimtab.records import Case, UserError, iter_jsonl, write_jsonl
-from trimtab.train.answers import Answers, kl_to, plain_answers
+from trimtab.train.answers import Answers, kl_to, live_answers
 from trimtab.train.config import MonitorConfig
 from trimtab.train.course import Line
+from trimtab.train.distributed import world
 from trimtab.train.measures import Judge, Probe, Reading, read_answers
+from trimtab.train.precision import Precision
+from trimtab.train.sharding import everyones, gather
 from trimtab.train.snapshot import Snapshots
 from trimtab.train.watch import READING, START, STEPPED_BACK_TO, STOPPED_AT, Verdict, breaches, history, verdict
 
@@ -29,7 +35,7 @@ class ProbeSet:
     proxy: Judge | None = None
     judge: Judge | None = None
     answers: Answers | None = None
-    """Who answers; transformers' own ``generate`` where none is given."""
+    """Who answers; the engine room's sampler where none is given."""
     key: str = ""
 
     def __post_init__(self) -> None:
@@ -41,11 +47,14 @@ Measure = Callable[[Any], Reading]
 """``(model) -> metrics`` of the weights as they are."""
 
 
-def measure_of(probes: ProbeSet, config: MonitorConfig, anchor_folder: Path, *, seed: int, dtype: str) -> Measure:
+def measure_of(
+    probes: ProbeSet, config: MonitorConfig, anchor_folder: Path, *, seed: int, numbers: Precision
+) -> Measure:
     """Answers, then numbers. π0 is read from ``anchor_folder`` each time, so that it takes no memory in between."""
-    answers = probes.answers or plain_answers(
+    answers = probes.answers or live_answers(
         probes.cases,
         Dialect.of(anchor_folder),
+        dtype=numbers.compute,
         max_new_tokens=config.max_new_tokens,
         temperature=config.temperature,
         seed=seed,
@@ -53,7 +62,7 @@ def measure_of(probes: ProbeSet, config: MonitorConfig, anchor_folder: Path, *, 
 
     def measure(model: Any) -> Reading:
         given = answers(model)
-        anchor: Any = load(anchor_folder, dtype=dtype)
+        anchor: Any = load(anchor_folder, dtype="float64" if numbers.compute == torch.float64 else "float32")
         kl = kl_to(model, anchor.to(model.device), given)
         vocabulary = int(anchor.get_output_embeddings().weight.shape[0])
         del anchor
@@ -80,7 +89,7 @@ class Monitor:
 
     def before(self, model: Any) -> Line:
         """The reading that the others are held against. Raises UserError on a bound for what is not measured."""
-        reading = self._measure(model)
+        reading = self._read(model)
         if unknown := sorted(set(self._config.thresholds) - set(reading)):
             raise UserError(
                 f"a threshold for {', '.join(unknown)}, which this run does not measure",
@@ -97,7 +106,7 @@ class Monitor:
         done = step + 1
         if done % self._config.every and done != self._steps:
             return Verdict()
-        reading = self._measure(model)
+        reading = self._read(model)
         line = {f"{READING}{name}": measured.value for name, measured in reading.items()}
         read = [*log[:-1], log[-1] | line]
         found = verdict(read, self._config)
@@ -109,8 +118,17 @@ class Monitor:
         self._write(done, reading, found)
         return replace(found, metrics=line | ending)
 
+    def _read(self, model: Any) -> Reading:
+        """What was measured, numbers only. Of several processes the one that leads has the whole model and measures."""
+        here, whole = world(), gather(model)
+        found = self._measure(whole) if here.leads else {}
+        finite = {name: measured for name, measured in found.items() if math.isfinite(measured.value)}
+        return everyones(finite, here)[0]
+
     def _write(self, done: int, reading: Reading, found: Verdict) -> None:
         """The file as of this measurement: lines of steps that are run again are replaced."""
+        if not world().leads:
+            return
         before = [row for _, row in iter_jsonl(self._file) if row["step"] < done] if self._file.is_file() else []
         metrics = {name: dataclasses.asdict(measured) for name, measured in sorted(reading.items())}
         row = {"step": done, "verdict": found.action, "reason": found.reason, "metrics": metrics}

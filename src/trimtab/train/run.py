@@ -32,7 +32,6 @@ from trimtab.train.reference import ReferenceCache
 from trimtab.train.rows import TurnEncoder, example_group, groups_of, preference_group, thumb_group
 from trimtab.train.score import Chosen, Scorer, choose_scorer
 from trimtab.train.sharding import spread
-from trimtab.train.watch import ending
 
 
 def train_sft(
@@ -190,8 +189,8 @@ def _fit(
     watch = watch_of(job, method.control, course.steps, identity, numbers)
     log = train(model, course, chosen.score, job.config, checkpoints, job.log, job.progress, watch)
     notes = (f"no prefix sharing: {chosen.reason}",) if chosen.reason else ()
-    notes = (*ending(log, job.config.monitors), *notes, *dropped, *unfit)
-    return Fitted(model, log, len(groups), {"rows_dropped": float(len(dropped) + len(unfit))}, notes)
+    rows_dropped = {"rows_dropped": float(len(dropped) + len(unfit))}
+    return Fitted(model, log, len(groups), rows_dropped, (*notes, *dropped, *unfit))
 
 
 def _with_reference(
