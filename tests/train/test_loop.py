@@ -1,9 +1,11 @@
 """The loop: exact accumulation, a golden run, and a checkpoint that goes on bit for bit."""
 
 import json
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 import torch
 from tests.train.conftest import random_groups
@@ -13,10 +15,10 @@ from trimtab.records import Silent, UserError
 from trimtab.train import checkpoint
 from trimtab.train.checkpoint import Checkpoints, Position
 from trimtab.train.config import TrainConfig
-from trimtab.train.course import RowsCourse, trained_weight
+from trimtab.train.course import RowsCourse, group_count, trained_weight
 from trimtab.train.forest import pack
 from trimtab.train.loop import optimiser_step, train
-from trimtab.train.objectives import sft
+from trimtab.train.objectives import dpo, sft
 from trimtab.train.optimisers import adamw
 from trimtab.train.precision import precision
 from trimtab.train.score import forest_scorer
@@ -144,5 +146,19 @@ def test_the_golden_run(folder: Path, tmp_path: Path) -> None:
 def test_a_loss_that_is_no_number_stops_the_run(model: Any, tmp_path: Path) -> None:
     with torch.no_grad():
         model.lm_head.weight[0, 0] = float("nan")
-    with pytest.raises(UserError, match="no longer a number at step 0, on rows [0-9]"):
+    with pytest.raises(UserError, match=r"no longer a number at step 0, on rows [0-9]"):
         run(model, tmp_path, CONFIG)
+
+
+def test_the_rows_of_the_micro_batch_that_broke_are_named(model: Any, tmp_path: Path) -> None:
+    """The reference of one row is infinite: that row is named, the sound micro-batches before it are not."""
+    groups = random_groups(0, groups=4, pair=True)
+    known = [tuple(replace(s, reference_N=np.zeros(len(s.scored_N))) for s in group) for group in groups]
+    broken = tuple(replace(s, reference_N=np.full(len(s.scored_N), -np.inf)) for s in groups[2])
+    before = [parameter.clone() for parameter in model.parameters()]
+    config = CONFIG.model_copy(update={"token_budget": 50, "rows_per_step": 4})
+    course = RowsCourse([*known[:2], broken, known[3]], config, dpo(), group_count)
+    score, checkpoints = forest_scorer(model, precision("float32")), Checkpoints(tmp_path / "checkpoint", "run")
+    with pytest.raises(UserError, match=r"the loss is no longer a number at step 0, on rows 2\. "):
+        train(model, course, score, config, checkpoints, tmp_path / "log", Silent())
+    assert all(torch.equal(a, b) for a, b in zip(before, model.parameters(), strict=True))

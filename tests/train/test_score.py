@@ -1,17 +1,21 @@
 """Scoring a forest equals transformers' own forward on each row alone, and proves that sharing is on."""
 
+from dataclasses import replace
 from typing import Any
 
+import numpy as np
 import pytest
 import torch
 from tests.train.conftest import random_groups, sequence
+from torch import Tensor
 
 from trimtab.model import lora
 from trimtab.train import attention
+from trimtab.train.batch import Batch, Group
 from trimtab.train.forest import plant
-from trimtab.train.objectives import sft
+from trimtab.train.objectives import dpo, sft
 from trimtab.train.precision import precision
-from trimtab.train.score import choose_scorer, forest_scorer, plain_scorer
+from trimtab.train.score import Scores, choose_scorer, forest_scorer, plain_scorer
 
 FLOAT32, FLOAT64 = precision("float32"), precision("float64")
 
@@ -40,6 +44,68 @@ def test_shared_log_probs_and_gradients_equal_transformers_row_by_row(model: Any
         assert torch.dist(grad, expected[name], p=float("inf")) <= 1e-4 * max(1.0, float(expected[name].abs().max())), (
             name
         )
+
+
+def tree(seed: int) -> list[Group]:
+    """Eight conversations, in pairs that share a prompt: they part after 40 tokens, after 75, and after 110."""
+    random = np.random.default_rng(seed)
+
+    def grow(stem: list[int], length: int) -> list[int]:
+        return [*stem, *random.integers(3, 280, length).tolist()]
+
+    root = grow([], 40)
+    prompts = [grow(middle, 35) for middle in [grow(root, 35) for _ in range(2)] for _ in range(2)]
+    return [
+        tuple(sequence(grow(p, n), n, example=f"{i}/{n}", label=sign) for n, sign in ((5, 1), (7, -1)))
+        for i, p in enumerate(prompts)
+    ]
+
+
+def depth(batch: Batch) -> int:
+    """Most branchings between a token and its root."""
+    depths: list[int] = []
+    for parent in batch.seg_parent:
+        depths.append(0 if parent < 0 else depths[parent] + 1)
+    return max(depths)
+
+
+def dpo_or_sft(name: str, scores: Scores, batch: Batch) -> Tensor:
+    reference = torch.linspace(-6, -4, len(scores.logp), dtype=scores.logp.dtype)
+    objective = sft if name == "sft" else dpo(0.5)
+    return objective(scores, replace(batch, reference_logp=reference))[0]
+
+
+@pytest.mark.parametrize("name", ["sft", "dpo"])
+def test_a_tree_that_branches_at_depth_three_equals_its_rows_alone(model: Any, name: str) -> None:
+    """Float32, log-probs and the gradient of every parameter within 1e-4 of transformers on unshared rows."""
+    groups = tree(6)
+    alone = plant(groups, 4.0, share=False)
+    plain = plain_scorer(model, FLOAT32)(alone)
+    dpo_or_sft(name, plain, alone).backward()  # type: ignore[no-untyped-call]
+    expected = gradients(model)
+    batch = plant(groups, 4.0)
+    shared = forest_scorer(model, FLOAT32)(batch)
+    dpo_or_sft(name, shared, batch).backward()  # type: ignore[no-untyped-call]
+    got = gradients(model)
+    assert depth(batch) == 3
+    assert batch.processed_tokens < alone.processed_tokens / 2.5
+    assert torch.allclose(shared.logp, plain.logp, rtol=0, atol=1e-4)
+    assert got.keys() == expected.keys() == {name for name, _ in model.named_parameters()}
+    for parameter, grad in got.items():
+        scale = max(1.0, float(expected[parameter].abs().max()))
+        assert float((grad - expected[parameter]).abs().max()) <= 1e-4 * scale, parameter
+
+
+def test_a_tree_that_forgets_its_ancestors_is_found_out(model: Any) -> None:
+    """The equality above can fail: answers that see no ancestor are off by far more than its tolerance."""
+    batch = plant(tree(6), 4.0)
+    score = forest_scorer(model, FLOAT32)
+    parents = batch.segments.parent
+    leaves = [i for i in range(len(parents)) if i not in parents]
+    cut = replace(batch.segments, parent=tuple(-1 if i in leaves else parent for i, parent in enumerate(parents)))
+    with torch.no_grad():
+        off = (score(batch).logp - score(replace(batch, segments=cut)).logp).abs().max()
+    assert float(off) > 1e-2
 
 
 def test_in_float64_they_are_equal_to_twelve_digits(model64: Any) -> None:
