@@ -4,7 +4,10 @@
 // before children). A token sees its own segment up to itself and all of its ancestors.
 // Tiles: KEYS keys (lanes), ROWS queries. Keys and values are laid out once a call with KEYS lanes side by side
 // ("transposed"), so that a dot product over D is D fused multiply-adds of whole vectors.
+#include <omp.h>
+
 #include <algorithm>
+#include <utility>
 #include <vector>
 
 #include "lanes.h"
@@ -222,64 +225,89 @@ static void forward(const X* q, Strides qs, const X* k, Strides ks, const X* v, 
     }
 }
 
-// One tile of keys of segment s against all queries that see it: its own gradients, and its part of theirs.
+// One tile of n keys: tokens from `begin` of a tree, in a segment that ends at `own`, seen by tokens up to `end`.
 struct Tile {
-  int s, key, n;
+  int begin, own, end, n;
   const float *keys, *key_lanes, *value_lanes;
 };
 
-static void backward_tile(const Tile& tile, const float* query, const float* grad, const float* lse, const float* delta,
-                          float* dquery, float* dkey, float* dvalue, const Tree& f, float scale) {
-  const int D = f.D, begin = f.start[tile.s] + tile.key, own_end = f.start[tile.s] + f.length[tile.s];
-  alignas(64) float p[ROWS * KEYS], ds[ROWS * KEYS], dk[KEYS * 256], dv[KEYS * 256], part[ROWS * 256];
+// Its own gradients, and its part of the gradients of all queries that see it.
+static void backward_tile(const Tile& tile, const float* query, const float* change, const float* lse, const float* delta,
+                          float* dquery, float* dkey, float* dvalue, int D, float scale) {
+  alignas(64) float p[ROWS * KEYS], ds[ROWS * KEYS], dk[KEYS * 256], dv[KEYS * 256];
   std::fill(dk, dk + KEYS * D, 0.0f);
   std::fill(dv, dv + KEYS * D, 0.0f);
-  for (int t = begin; t < f.end[tile.s]; t += ROWS) {
-    const int rows = std::min(ROWS, f.end[tile.s] - t), padded = (rows + DOT_ROWS - 1) / DOT_ROWS * DOT_ROWS;
+  for (int t = tile.begin; t < tile.end; t += ROWS) {
+    const int rows = std::min(ROWS, tile.end - t), padded = (rows + DOT_ROWS - 1) / DOT_ROWS * DOT_ROWS;
     dot(query + (long)t * D, padded, D, tile.key_lanes, p);
-    dot(grad + (long)t * D, padded, D, tile.value_lanes, ds);
+    dot(change + (long)t * D, padded, D, tile.value_lanes, ds);
     for (int i = 0; i < ROWS; i++) {
       float *pr = p + i * KEYS, *dr = ds + i * KEYS;
-      const int seen = i >= rows ? 0 : t + i < own_end ? std::min(tile.n, t + i - begin + 1) : tile.n;
-      const float l = i < rows ? lse[t + i] : 0.0f, mean = i < rows ? delta[t + i] : 0.0f;
-      if (seen > 0)
+      const int seen = i >= rows ? 0 : t + i < tile.own ? std::min(tile.n, t + i - tile.begin + 1) : tile.n;
+      if (seen > 0) {
+        const float l = lse[t + i], mean = delta[t + i];
         for (int x = 0; x < KEYS; x += W) {
           vec weight = vexp(*(vec*)(pr + x) * scale - l);
           *(vec*)(pr + x) = weight;
           *(vec*)(dr + x) = weight * (*(vec*)(dr + x) - mean) * scale;
         }
+      }
       for (int j = seen; j < KEYS; j++) pr[j] = dr[j] = 0.0f;
     }
-    weighted(p, 1, KEYS, grad + (long)t * D, dv, KEYS, D, rows);
+    weighted(p, 1, KEYS, change + (long)t * D, dv, KEYS, D, rows);
     weighted(ds, 1, KEYS, query + (long)t * D, dk, KEYS, D, rows);
-    if (rows == ROWS) {
-      weighted(ds, KEYS, 1, tile.keys, dquery + (long)t * D, ROWS, D, tile.n);
-    } else {  // the rows that follow belong to another tree, perhaps to another thread
-      std::fill(part, part + ROWS * D, 0.0f);
-      weighted(ds, KEYS, 1, tile.keys, part, ROWS, D, tile.n);
-      for (long x = 0; x < (long)rows * D; x++) dquery[(long)t * D + x] += part[x];
-    }
+    weighted(ds, KEYS, 1, tile.keys, dquery + (long)t * D, ROWS, D, tile.n);
   }
-  std::copy(dk, dk + (long)tile.n * D, dkey + (long)begin * D);
-  std::copy(dv, dv + (long)tile.n * D, dvalue + (long)begin * D);
+  std::copy(dk, dk + (long)tile.n * D, dkey);
+  std::copy(dv, dv + (long)tile.n * D, dvalue);
 }
 
-// Gradients of the rotated heads back to the inputs': y[t][g] = transposed rotation of sum over `group` heads.
+// Gradients of rotated keys or values back to the inputs': y[t][g] = transposed rotation of the sum over `group` heads.
 template <class X>
-static void narrow(const float* heads, int count, int group, long rows, X* y, Strides at, const Tree& f,
-                   const float* cos, const float* sin, int threads) {
+static void narrow(const float* heads, int group, X* y, const Tree& f, const float* cos, const float* sin, int threads) {
 #pragma omp parallel for num_threads(threads) schedule(static)
   for (int t = 0; t < f.T; t++)
-    for (int g = 0; g < count; g++) {
+    for (int g = 0; g < f.G; g++) {
       alignas(64) float total[256];
       for (int d = 0; d < f.D; d += W) {
         vec x = {};
-        for (int r = 0; r < group; r++) x += load(heads + ((long)(g * group + r) * rows + t) * f.D + d);
+        for (int r = 0; r < group; r++) x += load(heads + ((long)(g * group + r) * f.T + t) * f.D + d);
         *(vec*)(total + d) = x;
       }
-      rotate(total, y + t * at.token + g * at.head, cos ? cos + (long)t * f.D : nullptr,
+      rotate(total, y + ((long)t * f.G + g) * f.D, cos ? cos + (long)t * f.D : nullptr,
              sin ? sin + (long)t * f.D : nullptr, f.D, true);
     }
+}
+
+// Trees of the forest: first segment, one past the last.
+static std::vector<std::pair<int, int>> trees_of(const Tree& f) {
+  std::vector<std::pair<int, int>> trees;
+  for (int s = 0; s < f.S; s++) {
+    if (f.parent[s] < 0) trees.push_back({s, s});
+    trees.back().second = s + 1;
+  }
+  return trees;
+}
+
+// Floats of one thread's own copies of a tree's queries, gradients and what comes of them, for one head.
+static long room_of(const Tree& f) {
+  long most = 0;
+  for (int s = 0; s < f.S; s++)
+    if (f.parent[s] < 0) most = std::max<long>(most, f.end[s] - f.start[s]);
+  most += ROWS;  // the last tile reads zeros beyond the last token
+  return (3 * most * f.D + most + 15) / 16 * 16;
+}
+
+// wide = x; returns x . y.
+template <class Y>
+static inline float widened_dot(const Y* x, const Y* y, float* wide, int D) {
+  vec dots = {};
+  for (int d = 0; d < D; d += W) {
+    const vec part = load(x + d);
+    store(wide + d, part);
+    dots += part * load(y + d);
+  }
+  return sum(dots);
 }
 
 template <class X, class Y>
@@ -287,60 +315,55 @@ static void backward(const X* q, Strides qs, const X* k, Strides ks, const X* v,
                      const float* sin, const Y* out, const Y* grad, Strides os, const float* lse, X* dq, X* dk, X* dv,
                      const Tree& f, float scale, float* scratch, int threads) {
   const int D = f.D, group = f.H / f.G;
-  const long rows = f.T + ROWS;  // the last tile reads and adds zeros beyond the last token
   const std::vector<int> first = tiles_of(f);
-  const long tiles = first[f.S], plain = (long)f.G * f.T * D, wide = (long)f.H * rows * D;
-  float *keys = scratch, *values = keys + plain, *key_lanes = values + plain;
-  float *value_lanes = key_lanes + (long)f.G * tiles * D * KEYS, *query = value_lanes + (long)f.G * tiles * D * KEYS;
-  float *wide_grad = query + wide, *dquery = wide_grad + wide, *dkey = dquery + wide, *dvalue = dkey + wide;
-  float* delta = dvalue + wide;
+  const long tiles = first[f.S], plain = (long)f.G * f.T * D, wide = (long)f.H * f.T * D;
+  const long lanes = (long)f.G * tiles * D * KEYS, room = room_of(f);
+  float *keys = scratch, *values = keys + plain, *key_lanes = values + plain, *value_lanes = key_lanes + lanes;
+  float *dkey = value_lanes + lanes, *dvalue = dkey + wide, *rooms = dvalue + wide;
   widen(k, ks, f.G, f, cos, sin, keys, threads);
   widen(v, vs, f.G, f, nullptr, nullptr, values, threads);
   transpose(keys, f, first, key_lanes, threads);
   transpose(values, f, first, value_lanes, threads);
-#pragma omp parallel for num_threads(threads) schedule(static) collapse(2)
-  for (int h = 0; h < f.H; h++)
-    for (int t = 0; t < (int)rows; t++) {
-      const long at = ((long)h * rows + t) * D;
-      std::fill(dquery + at, dquery + at + D, 0.0f);
-      if (t >= f.T) {
-        std::fill(query + at, query + at + D, 0.0f);
-        std::fill(wide_grad + at, wide_grad + at + D, 0.0f);
-        continue;
-      }
-      rotate(q + t * qs.token + h * qs.head, query + at, cos ? cos + (long)t * D : nullptr,
-             sin ? sin + (long)t * D : nullptr, D, false);
-      vec dots = {};
-      for (int d = 0; d < D; d += W) {
-        vec g = load(grad + t * os.token + h * os.head + d);
-        store(wide_grad + at + d, g);
-        dots += g * load(out + t * os.token + h * os.head + d);
-      }
-      delta[(long)h * f.T + t] = sum(dots);
-    }
-  std::vector<std::pair<int, int>> trees;  // segments from, to
-  for (int s = 0; s < f.S; s++) {
-    if (f.parent[s] < 0) trees.push_back({s, s});
-    trees.back().second = s + 1;
-  }
+  const std::vector<std::pair<int, int>> trees = trees_of(f);
   const int count = trees.size();
 #pragma omp parallel for num_threads(threads) schedule(dynamic, 1) collapse(2)
   for (int b = 0; b < count; b++)
     for (int h = 0; h < f.H; h++) {
-      const int g = h / group;
-      const long at = (long)h * rows * D, token = (long)h * f.T;
+      const int g = h / group, begin = f.start[trees[b].first], total = f.end[trees[b].first] - begin;
+      const long padded = total + ROWS;
+      float *query = rooms + room * omp_get_thread_num(), *change = query + padded * D, *dquery = change + padded * D;
+      float* delta = dquery + padded * D;
+      std::fill(query + (long)total * D, query + padded * D, 0.0f);
+      std::fill(change + (long)total * D, change + padded * D, 0.0f);
+      std::fill(dquery, dquery + padded * D, 0.0f);
+      for (int i = 0; i < total; i++) {
+        const long t = begin + i, at = t * os.token + h * os.head;
+        rotate(q + t * qs.token + h * qs.head, query + (long)i * D, cos ? cos + t * D : nullptr,
+               sin ? sin + t * D : nullptr, D, false);
+        delta[i] = widened_dot(grad + at, out + at, change + (long)i * D, D);
+      }
       for (int s = trees[b].first; s < trees[b].second; s++)
         for (int key = 0; key < f.length[s]; key += KEYS) {
           const long lane = ((long)g * tiles + first[s] + key / KEYS) * D * KEYS;
-          const Tile tile = {s, key, std::min(KEYS, f.length[s] - key),
-                             keys + ((long)g * f.T + f.start[s] + key) * D, key_lanes + lane, value_lanes + lane};
-          backward_tile(tile, query + at, wide_grad + at, lse + token, delta + token, dquery + at, dkey + at,
-                        dvalue + at, f, scale);
+          const long at = (long)h * f.T + f.start[s] + key;
+          const Tile tile = {f.start[s] - begin + key,
+                             f.start[s] - begin + f.length[s],
+                             f.end[s] - begin,
+                             std::min(KEYS, f.length[s] - key),
+                             keys + ((long)g * f.T + f.start[s] + key) * D,
+                             key_lanes + lane,
+                             value_lanes + lane};
+          backward_tile(tile, query, change, lse + (long)h * f.T + begin, delta, dquery, dkey + at * D, dvalue + at * D, D,
+                        scale);
         }
+      for (int i = 0; i < total; i++) {
+        const long t = begin + i;
+        rotate(dquery + (long)i * D, dq + (t * f.H + h) * D, cos ? cos + t * D : nullptr, sin ? sin + t * D : nullptr,
+               D, true);
+      }
     }
-  narrow(dquery, f.H, 1, rows, dq, {(long)f.H * D, D}, f, cos, sin, threads);
-  narrow(dkey, f.G, group, rows, dk, {(long)f.G * D, D}, f, cos, sin, threads);
-  narrow(dvalue, f.G, group, rows, dv, {(long)f.G * D, D}, f, nullptr, nullptr, threads);
+  narrow(dkey, group, dk, f, cos, sin, threads);
+  narrow(dvalue, group, dv, f, nullptr, nullptr, threads);
 }
 
 extern "C" {
@@ -348,10 +371,10 @@ extern "C" {
 int trimtab_lanes() { return W; }
 
 // Floats of scratch that a call needs.
-long trimtab_scratch(const Tree* f, int is_backward) {
+long trimtab_scratch(const Tree* f, int is_backward, int threads) {
   const long lanes = (long)tiles_of(*f)[f->S] * f->G * f->D * KEYS, plain = 2L * f->G * f->T * f->D;
   if (!is_backward) return plain + lanes;
-  return plain + 2 * lanes + 5L * f->H * (f->T + ROWS) * f->D + (long)f->H * f->T;
+  return plain + 2 * lanes + 2L * f->H * f->T * f->D + threads * room_of(*f);
 }
 
 void trimtab_attend(const void* q, Strides qs, const void* k, Strides ks, const void* v, Strides vs, const float* cos,

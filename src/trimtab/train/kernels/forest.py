@@ -101,7 +101,7 @@ class _Call:
 
     def _rest(self, backward: bool) -> tuple[Any, ...]:
         tree = ctypes.byref(self._tree)
-        scratch = _scratch(_library().trimtab_scratch(tree, int(backward)))
+        scratch = _scratch(_library().trimtab_scratch(tree, int(backward), torch.get_num_threads()))
         return tree, self._scale, _pointer(scratch), self._half, torch.get_num_threads()
 
 
