@@ -4,13 +4,14 @@ import json
 import os
 import subprocess
 from collections.abc import Mapping, Sequence
-from contextlib import ExitStack
+from contextlib import ExitStack, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from types import TracebackType
 from typing import Any
 
 ROOT = Path(__file__).resolve().parents[1]
+_FAREWELL_SECONDS = 30
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,9 +60,12 @@ class _Process:
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        if self._process.poll() is None:
-            self._process.terminate()
-        self._process.wait()
+        with self._process:  # closes the pipes and waits
+            if error is None:
+                with suppress(subprocess.TimeoutExpired):  # it may still clean up
+                    self._process.wait(_FAREWELL_SECONDS)
+            if self._process.poll() is None:
+                self._process.terminate()
 
     def hear(self) -> dict[str, Any]:
         assert self._process.stdout is not None

@@ -128,11 +128,13 @@ def pair(row: Row) -> Group:
     )
 
 
-SIDES: dict[str, Callable[[Row, list[list[Row]]], tuple[Trained, Step]]] = {
-    "sft": sft_side,
-    "dpo": dpo_side,
-    "reward": reward_side,
-}
+def side_of(job: Row, steps: list[list[Row]]) -> tuple[Trained, Step]:
+    """The side for the job's objective."""
+    if job["objective"] == "grpo":
+        from benchmarks.train.ours_rl import grpo_side
+
+        return grpo_side(job, steps)
+    return {"sft": sft_side, "dpo": dpo_side, "reward": reward_side}[job["objective"]](job, steps)
 
 
 def main() -> None:
@@ -140,7 +142,7 @@ def main() -> None:
     job = json.loads(Path(sys.argv[1]).read_text(encoding="utf-8"))
     steps = json.loads(Path(job["workload"]).read_text(encoding="utf-8"))
     channel = Channel()
-    trained, step = SIDES[job["objective"]](job, steps)
+    trained, step = side_of(job, steps)
     parameters = sum(parameter.numel() for parameter in trained.model.parameters())
     channel.say(ready=True, threads=torch.get_num_threads(), parameters=parameters, shared=trained.chosen.share)
     for number in range(len(steps)):

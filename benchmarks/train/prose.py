@@ -5,21 +5,25 @@ import random
 import re
 import sysconfig
 from collections.abc import Iterator
+from functools import cache
 from pathlib import Path
 
-_SKIPPED = frozenset({"site-packages", "test", "tests", "idlelib", "lib2to3", "__pycache__", "turtledemo"})
 _SENTENCE = re.compile(r"(?<=[.!?])\s+(?=[A-Z])")
 _WORDS = range(6, 41)
 
 
 def sentences(seed: int = 0) -> list[str]:
     """Distinct sentences of 6 to 40 words from the running Python's own library, shuffled by ``seed``."""
-    root = Path(sysconfig.get_paths()["stdlib"])
-    files = sorted(path for path in root.rglob("*.py") if not _SKIPPED & set(path.relative_to(root).parts))
-    found = {sentence for file in files for text in _docstrings(file) for sentence in _plain(text)}
-    ordered = sorted(found)
+    ordered = list(_found())
     random.Random(seed).shuffle(ordered)
     return ordered
+
+
+@cache
+def _found() -> tuple[str, ...]:
+    """The sentences of the library's single-file modules, sorted."""
+    files = sorted(Path(sysconfig.get_paths()["stdlib"]).glob("*.py"))
+    return tuple(sorted({sentence for file in files for text in _docstrings(file) for sentence in _plain(text)}))
 
 
 def _docstrings(file: Path) -> Iterator[str]:

@@ -28,7 +28,7 @@ _SIDES = {
     "ours": "Trimtab, float32 weights, bfloat16 autocast",
     "trl_default": "TRL as it comes (the same numerics)",
     "trl_best": "TRL, bfloat16 weights, no checkpointing, malloc tuned",
-    "trl_packed": "as before, packed",
+    "trl_packed": "as trl_best, packed",
     "ours_float32": "Trimtab, float32",
     "trl_float32": "TRL, float32",
 }
@@ -46,6 +46,7 @@ def show(results: Results, found: Mapping[str, Any]) -> None:
         for row in rows:
             table.add_row(*row)
         console.print(table)
+    console.print(*legend(results), sep="\n")
 
 
 def write(stem: Path, results: Results, found: Mapping[str, Any], machine: Mapping[str, Any]) -> None:
@@ -80,6 +81,8 @@ def page(results: Results, found: Mapping[str, Any], machine: Mapping[str, Any])
             "",
             *_markdown(_COLUMNS, measured_rows(results)),
             "",
+            *(f"- {line}" for line in legend(results)),
+            "",
         ]
     )
 
@@ -111,8 +114,14 @@ def measured_rows(results: Results) -> list[tuple[str, ...]]:
             each = sum(seconds(step) for step in counted) / len(counted)
             losses = " ".join(f"{step['loss']:.4f}" for step in side["steps"])
             numbers = (f"{speed(side):.0f}", f"{each:.1f}", *map(str, totals), f"{side['end']['peak_mb']:.0f}")
-            rows.append((run, _SIDES[name], *(number.removesuffix(".0") for number in numbers), losses))
+            rows.append((run, name, *(number.removesuffix(".0") for number in numbers), losses))
     return rows
+
+
+def legend(results: Results) -> list[str]:
+    """What the sides' names mean."""
+    used = {name for sides in results.values() for name in sides}
+    return [f"{name}: {meaning}" for name, meaning in _SIDES.items() if name in used]
 
 
 def _markdown(columns: tuple[str, ...], rows: list[tuple[str, ...]]) -> list[str]:
