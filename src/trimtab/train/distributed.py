@@ -3,11 +3,13 @@
 Nothing here needs torch until processes are started, so that a command can ask who it is and stay quick.
 """
 
+import gc
 import json
 import logging
 import os
 import sys
 import tempfile
+import warnings
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
@@ -62,27 +64,34 @@ def run_under_torchrun(nproc: int, argv: Sequence[str]) -> int:
 
 def launch(nproc: int, module: str, argv: Sequence[str]) -> int:
     """``python -m module *argv`` in ``nproc`` processes; see ``run_under_torchrun``."""
-    from torch.distributed.elastic.multiprocessing.api import SignalException
-    from torch.distributed.elastic.multiprocessing.errors import ChildFailedError
-    from torch.distributed.run import parse_args, run
-
     with tempfile.TemporaryDirectory(prefix="trimtab-") as scratch:
         verdict = Path(scratch) / "verdict.json"
         quiet = ",".join(f"{rank}:3" for rank in range(1, nproc)) or "0"
         options = ["--standalone", "--local-addr", "localhost", "--nproc-per-node", str(nproc)]
         options += ["--log-dir", scratch, "--redirects", quiet, "-m", module, *argv]
-        try:
-            with _environment(nproc, verdict), _silent_logging():
-                run(parse_args(options))  # type: ignore[no-untyped-call]
-        except ChildFailedError as error:
-            _raise_verdict(verdict)
-            rank, failure = error.get_first_failure()
-            if rank != 0:
-                sys.stderr.write(f"process {rank} failed ({failure.exitcode}):\n{_last_words(scratch, rank)}\n")
-            return _OURS
-        except SignalException as signal:
-            raise KeyboardInterrupt from signal
-    return 0
+        with _environment(nproc, verdict), _silence():
+            failed = _torchrun(options)
+        if failed is None:
+            return 0
+        _raise_verdict(verdict)
+        if failed != 0:
+            sys.stderr.write(f"process {failed} failed:\n{_last_words(scratch, failed)}\n")
+        return _OURS
+
+
+def _torchrun(options: list[str]) -> int | None:
+    """What the command of that name does; the rank of the first process that failed, None where all went well."""
+    from torch.distributed.elastic.multiprocessing.api import SignalException
+    from torch.distributed.elastic.multiprocessing.errors import ChildFailedError
+    from torch.distributed.run import parse_args, run
+
+    try:
+        run(parse_args(options))  # type: ignore[no-untyped-call]
+    except ChildFailedError as error:
+        return int(error.get_first_failure()[0])
+    except SignalException as signal:
+        raise KeyboardInterrupt from signal
+    return None
 
 
 def leave_verdict(error: UserError | Stopped) -> bool:
@@ -147,11 +156,14 @@ def _environment(nproc: int, verdict: Path) -> Iterator[None]:
 
 
 @contextmanager
-def _silent_logging() -> Iterator[None]:
-    """Without the launcher's own log lines: a person gets one message."""
+def _silence() -> Iterator[None]:
+    """Without the launcher's own log lines, and its complaints about files that it leaves open itself."""
     before = logging.root.manager.disable
     logging.disable(logging.ERROR)
     try:
-        yield
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore", ResourceWarning)
+            yield
+            gc.collect()
     finally:
         logging.disable(before)
