@@ -35,7 +35,7 @@ def log_of(start: float, *readings: float | None) -> list[dict[str, float]]:
         ({"max_drop": 0.5}, 3.5, 3.4),
     ],
 )
-def test_each_bound_binds_just_past_its_value(bounds: dict[str, float], fine: float, wrong: float) -> None:
+def test_each_bound_binds_just_past_its_value(bounds: dict[str, Any], fine: float, wrong: float) -> None:
     """Started at 2, once as high as 4."""
     middle = 2.0 if "max_drop" not in bounds else 4.0
     assert verdict(log_of(2.0, middle, fine), config(**bounds)).action == "go"
@@ -48,7 +48,7 @@ def test_each_bound_binds_just_past_its_value(bounds: dict[str, float], fine: fl
 @pytest.mark.parametrize(
     "bounds", [{"max": 3.0}, {"min": 0.0}, {"max_rise": 9.0}, {"max_fall": 9.0}, {"max_drop": 9.0}]
 )
-def test_what_was_not_measured_is_out_of_bounds(value: float | None, bounds: dict[str, float]) -> None:
+def test_what_was_not_measured_is_out_of_bounds(value: float | None, bounds: dict[str, Any]) -> None:
     assert verdict(log_of(2.0, 2.0, value), config(**bounds)).action == "stop"
 
 

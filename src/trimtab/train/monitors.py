@@ -99,7 +99,7 @@ class Monitor:
         if self._config.action == "step_back":
             self._snapshots.keep(0, model)
         self._write(0, reading, Verdict())
-        return {f"{START}{name}": measured.value for name, measured in reading.items()}
+        return _line(START, reading)
 
     def after(self, step: int, model: Any, log: Sequence[Line]) -> Verdict:
         """A reading where one is due, and what follows from it and those before."""
@@ -107,7 +107,7 @@ class Monitor:
         if done % self._config.every and done != self._steps:
             return Verdict()
         reading = self._read(model)
-        line = {f"{READING}{name}": measured.value for name, measured in reading.items()}
+        line = _line(READING, reading)
         read = [*log[:-1], log[-1] | line]
         found = verdict(read, self._config)
         ending = {} if found.action == "go" else {STOPPED_AT: float(done)}
@@ -133,3 +133,9 @@ class Monitor:
         metrics = {name: dataclasses.asdict(measured) for name, measured in sorted(reading.items())}
         row = {"step": done, "verdict": found.action, "reason": found.reason, "metrics": metrics}
         write_jsonl(self._file, [*before, row])
+
+
+def _line(prefix: str, reading: Reading) -> Line:
+    """The values under their names in the log, and how many there are: a reading of nothing is one, too."""
+    values = {f"{prefix}{name}": measured.value for name, measured in reading.items()}
+    return values | {f"{prefix}measures": float(len(reading))}
