@@ -12,8 +12,7 @@ from tests.train.conftest import random_groups
 from tests.train.test_loop import KillAt, Killed
 from transformers import AutoModelForSequenceClassification, AutoTokenizer
 
-from trimtab.model import Dialect, weights_digest
-from trimtab.model.heads import load_reward
+from trimtab.model import Dialect, load_reward, weights_digest
 from trimtab.records import Comparison, Message, Ranked, UserError
 from trimtab.train import LoraConfig, RewardConfig, RewardModel, SftConfig, attention, train_reward
 from trimtab.train.forest import plant

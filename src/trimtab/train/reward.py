@@ -9,8 +9,7 @@ import numpy as np
 import numpy.typing as npt
 import torch
 
-from trimtab.model import Dialect
-from trimtab.model.heads import load_reward, reward_lora
+from trimtab.model import Dialect, load_reward, reward_lora
 from trimtab.records import Comparison, Progress, Ranked, Silent, UserError, digest
 from trimtab.stats import Interval, bootstrap_interval, brier, ece, expected_ece, mean_interval
 from trimtab.train.batch import Group

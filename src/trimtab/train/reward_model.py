@@ -8,8 +8,7 @@ from pathlib import Path
 import numpy as np
 import torch
 
-from trimtab.model import Dialect, weights_digest
-from trimtab.model.heads import is_reward, load_reward
+from trimtab.model import Dialect, is_reward, load_reward, weights_digest
 from trimtab.records import Message, ToolSchema, UserError
 from trimtab.train.batch import Group, Ints, TokenSequence
 from trimtab.train.config import PrecisionSetting
