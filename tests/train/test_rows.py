@@ -127,6 +127,11 @@ def test_mixed_labels_stop_the_run_or_are_dropped(dialect: Dialect, scores: tupl
     assert len(groups) == len(dropped) == 1
 
 
+def test_a_score_beyond_float32_is_named(dialect: Dialect) -> None:
+    with pytest.raises(UserError, match="beyond float32"):
+        preference_group(Ranked((ASK,), ((GOOD,), (BAD,)), (1e300, 0.0)), dialect)
+
+
 def test_every_bad_row_is_counted_before_the_run_stops(dialect: Dialect) -> None:
     bad = [Example((ASK, Message("assistant", ""))), Example((ASK,)), Example((ASK, Message("assistant", "w " * 300)))]
     with pytest.raises(UserError, match=r"row 2 .*3 of 4 rows cannot be trained on, also row 3 .*row 4 ") as caught:
@@ -143,7 +148,7 @@ def test_margins_and_annotators_become_reward_and_importance(dialect: Dialect) -
     assert comparison_group(unsigned, dialect, {"ann": 2.0})[0].importance == 1.0
 
 
-@pytest.mark.parametrize("margin", [-1.0, math.inf, math.nan, "2", True])
+@pytest.mark.parametrize("margin", [-1.0, 1e300, math.inf, math.nan, "2", True])
 def test_a_margin_is_a_number_of_at_least_zero(dialect: Dialect, margin: Any) -> None:
     with pytest.raises(UserError, match="margin"):
         comparison_group(Comparison((ASK,), (GOOD,), (BAD,), margin=margin), dialect)

@@ -62,7 +62,10 @@ def ranked_group(ranked: Ranked, dialect: TurnEncoder, trust: Trust | None = Non
 
     Raises UserError where all scores are equal (in float32): labels so mixed say nothing.
     """
-    if len({float(np.float32(score)) for score in ranked.scores}) < 2:
+    scores = [_narrowed(score) for score in ranked.scores]
+    if not all(map(math.isfinite, scores)):
+        raise UserError("a score is beyond float32", field="scores", expected="finite numbers")
+    if len(set(scores)) < 2:
         raise UserError(
             "mixed labels: all scores are equal, so nothing is preferred",
             field="scores",
@@ -73,7 +76,7 @@ def ranked_group(ranked: Ranked, dialect: TurnEncoder, trust: Trust | None = Non
     importance = row_weight(ranked) * _trusted(ranked.annotators, trust or {})
     return tuple(
         _sequence(answer, f"{ranked.id}/{k}", 0, prompt, reward=score, importance=importance)
-        for k, (answer, score) in enumerate(zip(answers, ranked.scores, strict=True))
+        for k, (answer, score) in enumerate(zip(answers, scores, strict=True))
     )
 
 
@@ -94,8 +97,7 @@ def row_weight(row: Example | Comparison | Ranked | Unpaired) -> float:
     """``labels.weight`` as float32 holds it, 1 where there is none. Raises UserError where it is not above 0."""
     given = row.labels.get("weight", 1.0)
     usable = isinstance(given, int | float) and not isinstance(given, bool) and 0 < given < math.inf
-    with np.errstate(over="ignore", under="ignore"):
-        weight = float(np.float32(given)) if usable else 0.0
+    weight = _narrowed(given) if usable else 0.0
     if not 0 < weight < math.inf:
         raise UserError(f"{given!r} is no weight", field="labels.weight", expected="a finite number above 0")
     return weight
@@ -184,9 +186,15 @@ def _check_said(turns: Turns, field: str) -> None:
 
 def _margin(comparison: Comparison) -> float:
     margin: Any = 0.0 if comparison.margin is None else comparison.margin
-    if isinstance(margin, bool) or not isinstance(margin, int | float) or not 0 <= margin < math.inf:
+    if isinstance(margin, bool) or not isinstance(margin, int | float) or not 0 <= _narrowed(margin) < math.inf:
         raise UserError(f"{margin!r} is no margin", field="margin", expected="a finite number, 0 or above")
     return float(margin)
+
+
+def _narrowed(number: float) -> float:
+    """The number as float32 holds it, infinite where it is too large."""
+    with np.errstate(over="ignore", under="ignore"):
+        return float(np.float32(number))
 
 
 def _trusted(annotators: Sequence[str], trust: Trust) -> float:

@@ -63,16 +63,21 @@ def dpo(
             total = weight_P @ ((1 - label_smoothing) * right_P + label_smoothing * flipped_P)
         if sft_weight:
             total = total - sft_weight * _best_answers(scores, batch, better_MM)
-        with torch.no_grad():
-            sums = {
-                "accuracy": weight_P @ (advance_P > 0).to(weight_P),
-                "margin": weight_P @ advance_P,
-                "chosen_reward": weight_P @ (beta * ratio_M[winner_P]),
-                "rejected_reward": weight_P @ (beta * ratio_M[loser_P]),
-            }
-        return total / batch.denominator, {name: float(value) / batch.denominator for name, value in sums.items()}
+        metrics = _measures(advance_P, beta * ratio_M[winner_P], beta * ratio_M[loser_P], weight_P)
+        return total / batch.denominator, {name: value / batch.denominator for name, value in metrics.items()}
 
     return objective
+
+
+def _measures(advance_P: Tensor, chosen_P: Tensor, rejected_P: Tensor, weight_P: Tensor) -> Metrics:
+    """Weighted sums over preferences: how many are right, by how much, and the implicit rewards of both sides."""
+    values = {
+        "accuracy": (advance_P > 0).to(weight_P),
+        "margin": advance_P,
+        "chosen_reward": chosen_P,
+        "rejected_reward": rejected_P,
+    }
+    return {name: float(weight_P @ value_P.detach()) for name, value_P in values.items()}
 
 
 def _better(batch: Batch) -> Tensor:
