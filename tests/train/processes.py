@@ -3,6 +3,7 @@
 Run as ``python -m tests.train.processes FOLDER`` under torchrun. The process that leads writes ``found.json``.
 """
 
+import gc
 import json
 import sys
 from collections.abc import Callable
@@ -19,7 +20,8 @@ from trimtab.train import LoraConfig, TrainReport, checkpoint, loop, train_dpo, 
 from trimtab.train.distributed import world
 from trimtab.train.sharding import everyones, join
 
-SFT, DPO = (config.model_copy(update={"epochs": 2}) for config in (test_run.SFT, test_run.DPO))
+SFT = test_run.SFT.model_copy(update={"epochs": 2})
+DPO = test_run.DPO.model_copy(update={"epochs": 2})
 STOCHASTIC = SFT.model_copy(update={"precision": "bfloat16_stochastic"})
 CONFIGS = {
     "sft": SFT,
@@ -87,6 +89,7 @@ def full_disk_in_one(folder: Path) -> list[str]:
 
 
 def main(folder: Path) -> None:
+    gc.freeze()  # what was imported stays, and need not be looked through at every collection
     here = join()
     found: dict[str, Any] = {"size": here.size}
     for name, config in CONFIGS.items():

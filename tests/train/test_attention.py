@@ -65,15 +65,17 @@ def test_a_wrong_tree_is_seen() -> None:
     )
 
 
-def test_bfloat16_inputs_are_attended_in_float32() -> None:
+def test_bfloat16_inputs_are_attended_in_float32_and_rounded_once() -> None:
     forest = plant(random_groups(0), 1.0).segments
     torch.manual_seed(0)
     query, key, value = (torch.randn(1, heads, sum(forest.length), 8).bfloat16() for heads in (4, 2, 2))
     module = torch.nn.Module()
     out, _ = forest_attention(module, query, key, value, None, forest=forest)
     wide = attend_by_mask(query.float(), key.float(), value.float(), forest, 8**-0.5)
-    assert out.dtype == torch.float32
-    assert torch.allclose(out, wide.transpose(1, 2), atol=1e-5)
+    assert out.dtype == torch.bfloat16
+    once = torch.isclose(out.float(), wide.transpose(1, 2).bfloat16().float(), rtol=0, atol=0)
+    assert float(once.double().mean()) > 0.99  # the kernel's own last bit moves a value over a rounding border
+    assert torch.allclose(out.float(), wide.transpose(1, 2), rtol=2**-8, atol=1e-5)
 
 
 def test_attention_that_a_forest_cannot_express_is_refused() -> None:

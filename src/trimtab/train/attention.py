@@ -34,7 +34,7 @@ def forest_attention(
 ) -> tuple[Tensor, None]:
     """The function registered with transformers; [1, H, T, D] queries to [1, T, H, D].
 
-    On the CPU in float32 or wider, on an accelerator in the format that autocast chose.
+    On the CPU computed in float32 or wider, on an accelerator in the format that autocast chose; returned in that.
 
     An unregistered mask name means that transformers builds no mask, so causality is wholly ours: a call without
     ``forest`` is refused rather than silently bidirectional. Raises UserError for attention of another kind.
@@ -53,9 +53,9 @@ def forest_attention(
     query, key, value = query.to(wide), key.to(wide), value.to(wide)
     if can_attend(wide, query.device, query.shape[-1]):
         by_token = [tensor[0].transpose(0, 1) for tensor in (query, key, value)]
-        return attend(by_token[0], by_token[1], by_token[2], forest, scale).unsqueeze(0), None
+        return attend(by_token[0], by_token[1], by_token[2], forest, scale).unsqueeze(0).to(width), None
     plain = attend_in_pieces if query.device.type == "cpu" else attend_by_mask
-    return plain(query, key, value, forest, scale).transpose(1, 2), None
+    return plain(query, key, value, forest, scale).transpose(1, 2).to(width), None
 
 
 def attend_by_mask(query: Tensor, key: Tensor, value: Tensor, forest: Segments, scale: float) -> Tensor:
