@@ -40,6 +40,30 @@ def test_a_merged_model_is_plain_and_says_what_the_adapter_said(tiny: Path, tmp_
     torch.testing.assert_close(load(save(merged, tiny, tmp_path / "out"))(IDS).logits, said, rtol=1e-4, atol=1e-4)
 
 
+def test_dora_starts_as_the_identity_and_also_trains_the_lengths(tiny: Path) -> None:
+    plain = load(tiny)(IDS).logits
+    model = lora(load(tiny), rank=4, alpha=8, dora=True, seed=1)
+    torch.testing.assert_close(model(IDS).logits, plain, rtol=1e-4, atol=1e-4)
+    trained = {name for name, p in model.named_parameters() if p.requires_grad}
+    assert {"lora_A", "lora_B", "lora_magnitude_vector"} == {name.split(".")[-3] for name in trained}
+
+
+def test_a_merged_dora_model_is_plain_and_says_what_the_adapter_said(tiny: Path, tmp_path: Path) -> None:
+    model = lora(load(tiny), rank=4, alpha=8, dora=True)
+    random = torch.Generator().manual_seed(0)
+    with torch.no_grad():
+        for name, parameter in model.named_parameters():
+            if "lora_B" in name:
+                parameter.normal_(0, 0.05, generator=random)
+            elif "magnitude" in name:
+                parameter.mul_(torch.rand(parameter.shape, generator=random) + 0.5)
+    said = model(IDS).logits
+    assert (said - load(tiny)(IDS).logits).abs().max() > 0.1
+    merged = load(save(merge(model), tiny, tmp_path / "out"))
+    assert [p.shape for p in merged.parameters()] == [p.shape for p in load(tiny).parameters()]
+    torch.testing.assert_close(merged(IDS).logits, said, rtol=1e-4, atol=1e-4)
+
+
 def test_merging_a_plain_model_gives_it_back(tiny: Path) -> None:
     model = load(tiny)
     assert merge(model) is model

@@ -78,10 +78,10 @@ def main(arguments: Sequence[str] | None = None) -> None:
         error.show()
         sys.exit(EXIT_USER)
     except Stopped as stop:
-        click.echo(f"stopped: {stop}", err=True)
+        _say(f"stopped: {stop}", stop)
         sys.exit(EXIT_NO)
     except UserError as error:
-        click.echo(f"trimtab: {error}", err=True)
+        _say(f"trimtab: {error}", error)
         sys.exit(EXIT_USER)
     except OSError as error:
         _full_disk(error)
@@ -89,6 +89,25 @@ def main(arguments: Sequence[str] | None = None) -> None:
     except KeyboardInterrupt:
         click.echo("stopped; run the same command again to go on", err=True)
         sys.exit(130)
+    except Exception:
+        if _is_an_echo():
+            sys.exit(EXIT_OURS)
+        raise
+
+
+def _say(text: str, error: UserError | Stopped) -> None:
+    """One of several processes leaves its message to the command that started them: it is said once."""
+    from trimtab.train.distributed import leave_verdict
+
+    if not leave_verdict(error):
+        click.echo(text, err=True)
+
+
+def _is_an_echo() -> bool:
+    """Whether another of several processes has said what is wrong, and this one only lost touch with it."""
+    from trimtab.train.distributed import verdict_left
+
+    return verdict_left()
 
 
 def _full_disk(error: OSError) -> None:
