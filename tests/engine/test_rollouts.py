@@ -1,5 +1,6 @@
 """Rollouts come from the live weights, are the same whatever runs beside them, and equal transformers' own."""
 
+from itertools import chain
 from pathlib import Path
 from typing import Any
 
@@ -48,10 +49,10 @@ def test_the_shadow_decodes_as_transformers_does(model: Any) -> None:
     fast = sampler(model).sample(PROMPTS, KEYS, 4, DRAW)
     slow = sampler(model, plain=True).sample(PROMPTS, KEYS, 4, DRAW)
     assert tokens(fast) == tokens(slow)
-    for ours, theirs in zip(sum(fast, []), sum(slow, []), strict=True):
+    for ours, theirs in zip(chain(*fast), chain(*slow), strict=True):
         assert ours.finish == theirs.finish
         assert ours.logprobs == pytest.approx(theirs.logprobs, abs=1e-4)
-    assert {rollout.finish for rollout in sum(fast, [])} == {"stop", "length"}
+    assert {rollout.finish for rollout in chain(*fast)} == {"stop", "length"}
 
 
 def test_log_probs_are_the_models_own(model: Any) -> None:
@@ -75,10 +76,14 @@ def test_a_rollout_does_not_depend_on_what_is_sampled_beside_it(model: Any) -> N
 
 
 def test_rows_of_a_group_differ_and_prompts_are_prefilled_once(model: Any, monkeypatch: pytest.MonkeyPatch) -> None:
-    calls = []
-    own = Shadow.prefill
-    made = sampler(model)
-    monkeypatch.setattr(Shadow, "prefill", lambda self, ids: (calls.append(len(ids)), own(self, ids))[1])
+    calls: list[int] = []
+    own, made = Shadow.prefill, sampler(model)
+
+    def counted(shadow: Shadow, ids: list[int]) -> Any:
+        calls.append(len(ids))
+        return own(shadow, ids)
+
+    monkeypatch.setattr(Shadow, "prefill", counted)
     groups = tokens(made.sample(PROMPTS, KEYS, 4, DRAW))
     assert calls == [4, 7, 5]
     assert all(len(set(group)) == 4 for group in groups)

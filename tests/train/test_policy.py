@@ -1,4 +1,4 @@
-"""Policy gradients are gradients of J, reach its closed-form optimum, and clip, weigh and anchor as their papers say."""
+"""Policy gradients are gradients of J, reach its closed-form optimum, and clip and weigh as their papers say."""
 
 import itertools
 import zlib
@@ -123,7 +123,8 @@ def test_a_baseline_that_looks_at_its_own_token_is_caught(monkeypatch: pytest.Mo
         return value - module._group_sum(value, batch) / 2
 
     def backwards(value: Tensor, batch: Batch) -> Tensor:
-        return right(value, batch).flip(1)
+        reversed_ML: Tensor = right(value, batch).flip(1)
+        return reversed_ML
 
     monkeypatch.setattr(module, part, own_included if part == "_less_others" else backwards)
     own, reference = Table(0), Table(1)
@@ -264,7 +265,7 @@ def _random_groups(seed: int, count: int = 4) -> list[Group]:
     made: list[Group] = []
     for prompt in range(count):
         head = random.integers(3, 9, 40).tolist()
-        group = []
+        group: list[TokenSequence] = []
         for _ in range(int(random.integers(2, 5))):
             answer = random.integers(3, 9, int(random.integers(1, 6))).tolist()
             weight = np.array([0.0] * 41 + [1.0] * len(answer), np.float32)

@@ -31,6 +31,7 @@ from trimtab.train.rollout import Completion, Prompt, read_completion
 
 ASK = (Message("user", "How long do returns take?"),)
 PASSAGE = {"id": "kb-7", "title": "Returns", "text": "Returns are accepted within 30 days of delivery."}
+PROMPT = Prompt(ASK)
 READ = (
     *ASK,
     Message("assistant", tool_calls=(ToolCall("search", {"query": "returns"}),)),
@@ -100,7 +101,7 @@ def test_the_right_result_is_a_number_not_its_spelling() -> None:
     )
 )
 def test_arithmetic_is_evaluated(expression: str) -> None:
-    assert evaluate(expression) == pytest.approx(float(eval(expression)))  # noqa: S307
+    assert evaluate(expression) == pytest.approx(float(eval(expression)))
 
 
 @pytest.mark.parametrize(
@@ -207,8 +208,15 @@ def test_weighted_rewards_add_up_and_keep_their_parts(dialect: Dialect) -> None:
 
 
 @pytest.mark.parametrize(
-    "given", [[1.0], [1.0, float("nan")], [1.0, float("inf")], Grades([1.0, 2.0], {"a": [1.0]}), Grades([1.0, 2.0], tokens=[[0.0]])]
-)  # fmt: skip
+    "given",
+    [
+        [1.0],
+        [1.0, float("nan")],
+        [1.0, float("inf")],
+        Grades([1.0, 2.0], {"a": [1.0]}),
+        Grades([1.0, 2.0], tokens=[[0.0]]),
+    ],
+)
 def test_a_reward_that_is_no_number_for_each_is_refused(given: Any) -> None:
     with pytest.raises(UserError, match="reward"):
         grade(lambda p, c: given, Prompt(ASK), [said("a"), said("b")])
@@ -221,7 +229,7 @@ def _named(prompt: Prompt, completions: Sequence[Completion]) -> list[float]:
 def test_a_rewards_name_tells_settings_apart_and_holds_no_address(dialect: Dialect) -> None:
     rewards: list[Any] = [
         _named,
-        partial(_named, extra=1),
+        partial(_named, PROMPT),
         RightFormat(),
         RightFormat(json=True),
         RightResult(),

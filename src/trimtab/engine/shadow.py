@@ -187,7 +187,7 @@ class Shadow:
         """Hidden states [T, D] after the last norm; ``attend`` gets [T, H or G, W] a layer."""
         cos, sin = self._rotation(position_T)
         queries, both = self._query_heads, self._query_heads + self._heads
-        hidden = self._backbone.embed_tokens.weight[ids_T].to(self._wide)
+        hidden: Tensor = self._backbone.embed_tokens.weight[ids_T].to(self._wide)
         for index, layer in enumerate(self.layers):
             x = _norm(hidden, layer.norms[0]).to(self.dtype)
             mixed = linear(x, layer.qkv, layer.qkv_bias).to(self._wide).view(len(x), -1, self._width)
