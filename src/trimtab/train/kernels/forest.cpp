@@ -5,7 +5,6 @@
 // Tiles: KEYS keys (lanes), ROWS queries. Keys and values are laid out once a call with KEYS lanes side by side
 // ("transposed"), so that a dot product over D is D fused multiply-adds of whole vectors.
 #include <omp.h>
-
 #include <algorithm>
 #include <utility>
 #include <vector>
@@ -369,7 +368,6 @@ static void backward(const X* q, Strides qs, const X* k, Strides ks, const X* v,
 extern "C" {
 
 int trimtab_lanes() { return W; }
-
 // Floats of scratch that a call needs.
 long trimtab_scratch(const Tree* f, int is_backward, int threads) {
   const long lanes = (long)tiles_of(*f)[f->S] * f->G * f->D * KEYS, plain = 2L * f->G * f->T * f->D;
