@@ -3,7 +3,8 @@
 Axes: T packed tokens, S segments, N scored tokens, M sequences (completions), L tokens of one sequence.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, fields, replace
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -121,6 +122,14 @@ class Batch:
     def processed_tokens(self) -> int:
         """T: what the model really computes."""
         return self.input_ids.numel()
+
+    def to(self, device: torch.device) -> "Batch":
+        """The same on ``device``; itself where it is there. The segments stay on the host."""
+        if self.input_ids.device == device:
+            return self
+        found = {item.name: getattr(self, item.name) for item in fields(self)}
+        moved: dict[str, Any] = {name: value.to(device) for name, value in found.items() if isinstance(value, Tensor)}
+        return replace(self, **moved)
 
     @property
     def sequences(self) -> int:

@@ -95,6 +95,7 @@ def optimiser_step(
     mine = deal(batches, here)
     for place, (batch, share) in enumerate(mine, start=1):
         sync_gradients(model, last=place == len(mine))
+        batch = batch.to(next(model.parameters()).device)
         loss, metrics = objective(score(batch), batch)
         value = finite(loss.item(), batch)
         (loss * share).backward()  # type: ignore[no-untyped-call]

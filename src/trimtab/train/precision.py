@@ -8,6 +8,7 @@ import torch
 from torch import Tensor
 
 from trimtab.train.config import PrecisionSetting
+from trimtab.train.distributed import world
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,8 +33,9 @@ class Precision:
         return nullcontext() if own else torch.autocast(device, dtype=self.compute)
 
 
-def precision(setting: PrecisionSetting, device: str = "cpu") -> Precision:
-    """``auto`` is bfloat16 autocast where the hardware multiplies bfloat16, float32 elsewhere.
+def precision(setting: PrecisionSetting, device: str | None = None) -> Precision:
+    """``auto`` is bfloat16 autocast where the hardware multiplies bfloat16, float32 elsewhere; by default on the
+    device that this process trains on.
 
     On a CPU without it bfloat16 falls to reference kernels that are hundreds of times slower than float32.
     ``float64`` is for golden runs and gradient checks.
@@ -44,7 +46,7 @@ def precision(setting: PrecisionSetting, device: str = "cpu") -> Precision:
         return Precision(torch.float32, torch.bfloat16, "stochastic")
     if setting == "float64":
         return Precision(torch.float64, torch.float64)
-    if setting == "bfloat16" or (setting == "auto" and _native_bfloat16(device)):
+    if setting == "bfloat16" or (setting == "auto" and _native_bfloat16(device or world().device)):
         return Precision(torch.float32, torch.bfloat16)
     return Precision(torch.float32, torch.float32)
 

@@ -23,7 +23,7 @@ from trimtab.train.precision import Precision, narrow, precision
 from trimtab.train.reward_model import Ends, RewardModel, values
 from trimtab.train.rows import groups_of, preference_group
 from trimtab.train.score import Chosen, choose_reward_scorer
-from trimtab.train.sharding import spread
+from trimtab.train.sharding import join, spread
 
 __all__ = ["RewardModel", "train_reward"]
 
@@ -90,6 +90,7 @@ def _fit(
     if config.lora is not None:
         model = reward_lora(model, config.lora.rank, config.lora.alpha, dora=config.lora.dora, seed=config.seed)
     narrow(model, numbers)
+    model.to(join().device)
     chosen = spread(model, choose_reward_scorer(model, numbers, sorted(groups, key=_tokens)[:2]), numbers)
     objective = bradley_terry(margins=config.margins, centering=config.centering)
     course = RowsCourse(groups, config, objective, group_importance, chosen.share, ends=True)

@@ -31,7 +31,7 @@ from trimtab.train.precision import Precision, narrow, precision
 from trimtab.train.reference import ReferenceCache
 from trimtab.train.rows import TurnEncoder, example_group, groups_of, preference_group, thumb_group
 from trimtab.train.score import Chosen, Scorer, choose_scorer
-from trimtab.train.sharding import spread
+from trimtab.train.sharding import join, spread
 
 
 def train_sft(
@@ -219,6 +219,7 @@ def open_model(folder: Path, groups: list[Group], numbers: Precision, config: Tr
     if config.lora is not None:
         model = lora(model, config.lora.rank, config.lora.alpha, dora=config.lora.dora, seed=config.seed)
     narrow(model, numbers)
+    model.to(join().device)
     shortest = sorted(groups, key=lambda group: sum(len(sequence.ids_L) for sequence in group))
     return model, spread(model, choose_scorer(model, numbers, shortest[:2]), numbers)
 

@@ -55,6 +55,7 @@ def forest_scorer(model: Any, precision: Precision, *, entropy: bool = False) ->
         raise UserError("the model's output head is not a plain matrix, which prefix sharing needs")
 
     def score(batch: Batch) -> Scores:
+        batch = batch.to(causal.device)
         with precision.autocast(causal.device.type):
             hidden_TD = backbone(
                 input_ids=batch.input_ids.unsqueeze(0),
@@ -79,6 +80,7 @@ def plain_scorer(model: Any, precision: Precision) -> Scorer:
 
     def score(batch: Batch) -> Scores:
         assert all(parent < 0 for parent in batch.seg_parent), "this scorer takes one segment a sequence"
+        batch = batch.to(causal.device)
         parts = []
         with precision.autocast(causal.device.type):
             for start, length in zip(batch.seg_start, batch.seg_len, strict=True):
@@ -102,6 +104,7 @@ def reward_scorer(model: Any, precision: Precision) -> Scorer:
     backbone = classifier.base_model
 
     def score(batch: Batch) -> Scores:
+        batch = batch.to(classifier.device)
         with precision.autocast(classifier.device.type):
             hidden_TD = backbone(
                 input_ids=batch.input_ids.unsqueeze(0),
@@ -122,6 +125,7 @@ def plain_reward_scorer(model: Any, precision: Precision) -> Scorer:
 
     def score(batch: Batch) -> Scores:
         assert all(parent < 0 for parent in batch.seg_parent), "this scorer takes one segment a sequence"
+        batch = batch.to(classifier.device)
         parts = []
         with precision.autocast(classifier.device.type):
             for start, length in zip(batch.seg_start, batch.seg_len, strict=True):

@@ -100,10 +100,13 @@ def sync_gradients(model: Any, last: bool) -> None:
 
 
 def gather(model: Any) -> Any:
-    """The model as one again on the process that leads, None on the others; a model that is not sharded, as it is."""
+    """The model as one again on the process that leads, a copy on the CPU, and None on the others.
+
+    A model that is not sharded, as it is.
+    """
     if not is_sharded(model):
         return model
-    leads, skeleton = world().leads, model.__dict__[_SKELETON]
+    leads, skeleton = world().leads, _skeleton(model.__dict__[_SKELETON])
     hollow = dict(skeleton.named_parameters())
     filled: dict[int, torch.nn.Parameter] = {}
     for name, parameter in model.named_parameters():
@@ -116,7 +119,7 @@ def gather(model: Any) -> Any:
         for name, parameter in module._parameters.items():
             if parameter is not None:
                 module._parameters[name] = filled[id(parameter)]
-    return skeleton
+    return skeleton.cpu()
 
 
 def deal(batches: Sequence[Batch], here: World) -> list[tuple[Batch, float]]:
