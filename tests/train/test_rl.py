@@ -1,6 +1,7 @@
 """A run samples from its own weights, raises its reward, stays where its anchor holds it, and resumes bit for bit."""
 
 import json
+import shutil
 from collections.abc import Sequence
 from dataclasses import replace
 from itertools import chain
@@ -18,6 +19,7 @@ from trimtab.train import RlConfig, train_rl
 from trimtab.train import rl as module
 from trimtab.train.config import LoraConfig
 from trimtab.train.control import DriftControl
+from trimtab.train.distributed import launch
 from trimtab.train.rl import open_rl, rl_step
 from trimtab.train.rollout import Completion, Prompt, RolloutFiles
 
@@ -215,3 +217,25 @@ def test_the_report_tells_rewards_and_cut_off_answers(folder: Path, tmp_path: Pa
     report = train_rl(folder, PROMPTS, low_tokens, CONFIG, work=tmp_path / "work", out=tmp_path / "out")
     assert {"reward", "kl", "kl_token", "length", "cut_off", "clipped", "beta"} <= set(report.metrics)
     assert report.notes == ()
+
+
+def test_two_processes_sample_and_learn_what_one_does(folder: Path, tmp_path: Path) -> None:
+    from tests.train.rl_processes import run as one_run
+
+    shutil.copytree(folder, tmp_path / "model")
+    assert launch(2, "tests.train.rl_processes", [str(tmp_path)]) == 0
+    alone = one_run(tmp_path, "one")
+    rollouts = []
+    for name in ("one", "two"):
+        files = RolloutFiles(tmp_path / name / "rollouts")
+        rollouts.append([files.read(number, _identity(files, number)) for number in range(2)])
+    for one, two in zip(*rollouts, strict=True):
+        assert one is not None
+        assert two is not None
+        assert [[c.token_ids for c in g.completions] for g in one] == [
+            [c.token_ids for c in g.completions] for g in two
+        ]
+    both = json.loads((tmp_path / "two" / "report.json").read_text())["report"]["losses"]
+    assert both == pytest.approx(alone.losses, abs=1e-4)
+    for a, b in zip(weights(tmp_path / "one-out"), weights(tmp_path / "two-out"), strict=True):
+        torch.testing.assert_close(a, b, rtol=1e-3, atol=1e-3)

@@ -59,16 +59,23 @@ class RolloutSampler:
 
     Llama-like models decode through a shadow of their weights in ``dtype``, refreshed at each call and held once
     against the model's own forward; any other model, or one on which the two differ (``reason`` says so), decodes
-    through transformers. ``memory_mb`` bounds the keys and values of rows that run at once.
+    through transformers. ``memory_mb`` bounds the keys and values of rows that run at once. ``check=False`` is for a
+    model whose own forward cannot be asked because its parameters are shards; it raises Unsupported where no shadow
+    fits.
     """
 
-    def __init__(self, model: Any, *, dtype: torch.dtype, stop_ids: Sequence[int], memory_mb: int = 512) -> None:
+    def __init__(
+        self, model: Any, *, dtype: torch.dtype, stop_ids: Sequence[int], memory_mb: int = 512, check: bool = True
+    ) -> None:
         self._model = model
         self._stop_ids = frozenset(stop_ids)
         self._memory = memory_mb << 20
         self._shadow: Shadow | None = None
         self.reason = ""
         """Why the shadow is not used, empty where it is."""
+        if not check:
+            self._shadow = Shadow(model, dtype)
+            return
         try:
             shadow = Shadow(model, dtype)
             self.reason = _difference(model, shadow)

@@ -6,10 +6,11 @@ D hidden size, V vocabulary. The arithmetic is the trainer's: matrix products in
 
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 import torch
 from torch import Tensor
+from torch.distributed.tensor import DTensor
 from torch.nn.functional import linear, rms_norm, scaled_dot_product_attention
 
 from trimtab.engine.core import Unsupported
@@ -18,12 +19,20 @@ _PARTS = ("q_proj", "k_proj", "v_proj", "o_proj", "gate_proj", "up_proj", "down_
 _STATIC_ROPE = frozenset({"default", "linear", "llama3", "yarn"})
 
 
+class _Norm(NamedTuple):
+    weight: Tensor
+    epsilon: float
+
+    def __call__(self, x: Tensor) -> Tensor:
+        return rms_norm(x, self.weight.shape, self.weight, self.epsilon)
+
+
 @dataclass(slots=True)
 class _Layer:
     """The fused weights of one layer: ``qkv`` [(H + 2G)W, D], ``gate_up`` [2F, D]."""
 
-    norms: tuple[Any, Any]
-    head_norms: tuple[Any, Any] | None
+    norms: list["_Norm"]
+    """Before the attention and before the MLP; then, where the model has them, of query and key heads."""
     qkv: Tensor
     out: Tensor
     gate_up: Tensor
@@ -90,7 +99,7 @@ class Shadow:
         self._heads = _base(first.k_proj).weight.shape[0] // self._width
         self._wide = torch.float64 if self.dtype == torch.float64 else torch.float32
         head = self._causal.get_output_embeddings()
-        self._head = torch.empty_like(_base(head).weight, dtype=self.dtype)
+        self._head = self._room([head])
         self.layers = [self._fused(layer) for layer in self._backbone.layers]
         self.refresh()
 
@@ -105,8 +114,9 @@ class Shadow:
 
     @torch.no_grad()
     def refresh(self) -> None:
-        """Copies the live weights as they are now."""
+        """Copies the live weights as they are now, whole where they are shards (then every process must call it)."""
         self._head.copy_(effective_weight(self._causal.get_output_embeddings()))
+        self._embedding, self._last_norm = _whole(self._backbone.embed_tokens.weight), _norm_of(self._backbone.norm)
         for fused, layer in zip(self.layers, self._backbone.layers, strict=True):
             attention, mlp = layer.self_attn, layer.mlp
             _fill(fused.qkv, [attention.q_proj, attention.k_proj, attention.v_proj])
@@ -115,7 +125,8 @@ class Shadow:
             _fill(fused.down, [mlp.down_proj])
             if fused.qkv_bias is not None:
                 parts = (attention.q_proj, attention.k_proj, attention.v_proj)
-                fused.qkv_bias.copy_(torch.cat([_base(part).bias for part in parts]))
+                fused.qkv_bias.copy_(torch.cat([_whole(_base(part).bias) for part in parts]))
+            fused.norms = [_norm_of(norm) for norm in _norms(layer)]
 
     @torch.inference_mode()
     def prefill(self, ids: Sequence[int]) -> tuple[Prompt, Tensor]:
@@ -187,24 +198,24 @@ class Shadow:
         """Hidden states [T, D] after the last norm; ``attend`` gets [T, H or G, W] a layer."""
         cos, sin = self._rotation(position_T)
         queries, both = self._query_heads, self._query_heads + self._heads
-        hidden: Tensor = self._backbone.embed_tokens.weight[ids_T].to(self._wide)
+        hidden: Tensor = self._embedding[ids_T].to(self._wide)
         for index, layer in enumerate(self.layers):
-            x = _norm(hidden, layer.norms[0]).to(self.dtype)
+            x = layer.norms[0](hidden).to(self.dtype)
             mixed = linear(x, layer.qkv, layer.qkv_bias).to(self._wide).view(len(x), -1, self._width)
             turned = mixed[:, :both]
-            if layer.head_norms is not None:
-                parts = zip(torch.split(turned, [queries, self._heads], dim=1), layer.head_norms, strict=True)
-                turned = torch.cat([_norm(part, norm) for part, norm in parts], dim=1)
+            if len(layer.norms) > 2:
+                parts = zip(torch.split(turned, [queries, self._heads], dim=1), layer.norms[2:], strict=True)
+                turned = torch.cat([norm(part) for part, norm in parts], dim=1)
             low, high = turned.chunk(2, dim=2)
             turned = (turned * cos).addcmul_(torch.cat([high, low], dim=2), sin)
             seen = attend(index, turned[:, :queries], turned[:, queries:], mixed[:, both:])
             hidden = hidden + linear(seen.reshape(len(x), -1).to(self.dtype), layer.out)
-            gate, up = linear(_norm(hidden, layer.norms[1]).to(self.dtype), layer.gate_up).chunk(2, dim=1)
+            gate, up = linear(layer.norms[1](hidden).to(self.dtype), layer.gate_up).chunk(2, dim=1)
             hidden = hidden + linear(layer.activation(gate).mul_(up), layer.down)
         return hidden
 
     def _logits(self, hidden_TD: Tensor) -> Tensor:
-        logits: Tensor = linear(_norm(hidden_TD, self._backbone.norm).to(self.dtype), self._head).to(self._wide)
+        logits: Tensor = linear(self._last_norm(hidden_TD).to(self.dtype), self._head).to(self._wide)
         return logits
 
     def _rotation(self, position_T: Tensor) -> tuple[Tensor, Tensor]:
@@ -223,16 +234,13 @@ class Shadow:
             raise Unsupported("biases outside the attention's input")
         if biases and len(biases) < len(found):
             raise Unsupported("a bias on some of the attention's projections only")
-        norms = (layer.input_layernorm, layer.post_attention_layernorm)
-        head_norms = (attention.q_norm, attention.k_norm) if hasattr(attention, "q_norm") else None
         return _Layer(
-            norms,
-            head_norms,
+            [_norm_of(norm) for norm in _norms(layer)],
             qkv=self._room([attention.q_proj, attention.k_proj, attention.v_proj]),
             out=self._room([attention.o_proj]),
             gate_up=self._room([mlp.gate_proj, mlp.up_proj]),
             down=self._room([mlp.down_proj]),
-            qkv_bias=torch.cat(biases).to(self.dtype) if biases else None,
+            qkv_bias=torch.cat(list(map(_whole, biases))).to(self.dtype) if biases else None,
             activation=mlp.act_fn,
         )
 
@@ -243,19 +251,26 @@ class Shadow:
 
 
 def effective_weight(module: Any) -> Tensor:
-    """A linear module's weight with its active LoRA (W + ΔW) or DoRA (m (W + ΔW) / ‖W + ΔW‖) adapters merged."""
+    """A linear module's weight, whole, with its active adapters merged: LoRA's W + s B A (Hu et al. 2021, eq. 3), or
+    DoRA's m (W + s B A) / ‖W + s B A‖ a row (Liu et al. 2024, eq. 5)."""
     base = _base(module)
-    weight: Tensor = base.weight
+    weight = _whole(base.weight)
     if base is module or module.disable_adapters or module.merged:
         return weight
     for name in module.active_adapters:
         if name not in module.lora_A:
             continue
-        weight = weight + module.get_delta_weight(name).to(weight.dtype)
+        low, high = (_whole(part[name].weight) for part in (module.lora_A, module.lora_B))
+        weight = weight + module.scaling[name] * (high @ low).to(weight.dtype)
         if name in module.lora_magnitude_vector:
             length = torch.linalg.vector_norm(weight, dim=1, keepdim=True)
-            weight = weight * (module.lora_magnitude_vector[name].weight[:, None] / length)
+            weight = weight * (_whole(module.lora_magnitude_vector[name].weight)[:, None] / length)
     return weight
+
+
+def _whole(tensor: Tensor) -> Tensor:
+    """The tensor itself, or all of its shards together."""
+    return tensor.full_tensor() if isinstance(tensor, DTensor) else tensor
 
 
 def _base(module: Any) -> Any:
@@ -269,8 +284,14 @@ def _fill(target: Tensor, parts: list[Any]) -> None:
         start += len(weight)
 
 
-def _norm(x: Tensor, norm: Any) -> Tensor:
-    return rms_norm(x, norm.weight.shape, norm.weight, norm.variance_epsilon)
+def _norms(layer: Any) -> list[Any]:
+    attention = layer.self_attn
+    heads = [attention.q_norm, attention.k_norm] if hasattr(attention, "q_norm") else []
+    return [layer.input_layernorm, layer.post_attention_layernorm, *heads]
+
+
+def _norm_of(norm: Any) -> _Norm:
+    return _Norm(_whole(norm.weight), float(norm.variance_epsilon))
 
 
 def _check(backbone: Any) -> None:
@@ -287,9 +308,7 @@ def _check(backbone: Any) -> None:
         attention = layer.self_attn
         if getattr(attention, "sliding_window", None) is not None:
             raise Unsupported("sliding windows")
-        norms = [layer.input_layernorm, layer.post_attention_layernorm, backbone.norm]
-        norms += [attention.q_norm, attention.k_norm] if hasattr(attention, "q_norm") else []
-        if not all(hasattr(norm, "variance_epsilon") for norm in norms):
+        if not all(hasattr(norm, "variance_epsilon") for norm in (*_norms(layer), backbone.norm)):
             raise Unsupported("norms that are no RMS norms")
 
 

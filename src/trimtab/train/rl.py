@@ -9,17 +9,17 @@ rewards, reference, update), which is what a benchmark or a notebook wants::
 
 import time
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, NamedTuple
 
 import numpy as np
 import torch
 
-from trimtab.engine.rollouts import Draw, Rollout, RolloutSampler, Sample
-from trimtab.model import Dialect, weights_digest
-from trimtab.records import Progress, Silent, UserError, digest
-from trimtab.train.batch import Batch, Group, TokenSequence
+from trimtab.engine.rollouts import RolloutSampler
+from trimtab.model import Dialect, load, weights_digest
+from trimtab.records import Progress, Silent, UserError
+from trimtab.train.batch import Group, TokenSequence
 from trimtab.train.checkpoint import Checkpoints
 from trimtab.train.config import RlConfig, TrainReport
 from trimtab.train.control import (
@@ -33,176 +33,17 @@ from trimtab.train.control import (
 )
 from trimtab.train.course import Line
 from trimtab.train.distributed import world
-from trimtab.train.forest import pack
 from trimtab.train.job import Fitted, Job, complete
 from trimtab.train.loop import optimiser_step, train
-from trimtab.train.objectives.base import Metrics, Objective
-from trimtab.train.objectives.policy import adaptive_beta, completion_count, policy, weigh
 from trimtab.train.optimisers import adamw
 from trimtab.train.precision import Precision, precision
-from trimtab.train.rewards import Reward, grade, reward_name
+from trimtab.train.rewards import Reward, reward_name
+from trimtab.train.rl_course import Asked, RlCourse
 from trimtab.train.rl_reference import FixedReference, MovedReference, ReferenceModel
-from trimtab.train.rollout import (
-    Prompt,
-    Rolled,
-    RolledGroup,
-    RolloutFiles,
-    completion_ids,
-    read_completion,
-    token_group,
-    with_logp,
-)
+from trimtab.train.rollout import Prompt, RolloutFiles
 from trimtab.train.run import open_model
-from trimtab.train.schedule import learning_rate, step_rows
-from trimtab.train.score import Chosen, Scorer, Scores, forest_scorer
-from trimtab.train.sharding import everyones, shared_scores
-
-_CLOCK = frozenset({"seconds", "rollout_seconds"})
-
-
-class Asked(NamedTuple):
-    """A prompt and its tokens, the assistant's turn opened."""
-
-    prompt: Prompt
-    ids: tuple[int, ...]
-
-
-@dataclass(slots=True)
-class _Latest:
-    """The newest set of rollouts, so that one step's questions read no file twice."""
-
-    number: int = -1
-    groups: list[RolledGroup] = field(default_factory=list)
-    seconds: float = 0.0
-
-
-@dataclass(frozen=True, slots=True)
-class RlCourse:
-    """The course: a set of rollouts for every ``reuse`` steps, on disk before it is used."""
-
-    asked: Sequence[Asked]
-    config: RlConfig
-    dialect: Dialect
-    sample: Sample
-    reward: Reward
-    score: Scorer
-    """The policy's."""
-    reference: ReferenceModel | None
-    files: RolloutFiles
-    identity: str
-    share: bool = True
-    latest: _Latest = field(default_factory=_Latest)
-
-    @property
-    def steps(self) -> int:
-        return len(step_rows(len(self.asked), self.config)) * self.config.reuse
-
-    def batches(self, step: int, log: Sequence[Line] = ()) -> list[Batch]:
-        return self._packed(self._rollouts(step, log))
-
-    def objective(self, step: int, log: Sequence[Line] = ()) -> Objective:
-        beta = adaptive_beta(self.config, log)
-        surrogate, facts = policy(self.config, beta), self._facts(self._rollouts(step, log))
-
-        def objective(scores: Scores, batch: Batch) -> tuple[torch.Tensor, Metrics]:
-            loss, metrics = surrogate(scores, batch)
-            share = batch.sequences / batch.denominator
-            return loss, metrics | {name: value * share for name, value in facts.items()} | {"beta": beta * share}
-
-        return objective
-
-    def rate(self, step: int) -> float:
-        return learning_rate(step, self.steps, self.config)
-
-    def tags(self, step: int, log: Sequence[Line]) -> Line:
-        """The seconds that this step's rollouts took, rewards and reference included; 0 where they were there."""
-        fresh = self.latest.number == step // self.config.reuse and step % self.config.reuse == 0
-        return {"rollout_seconds": self.latest.seconds if fresh else 0.0}
-
-    def _rollouts(self, step: int, log: Sequence[Line]) -> list[RolledGroup]:
-        """The set of ``step``: the one at hand, the one on disk, or at a set's first step a fresh one."""
-        number, again = divmod(step, self.config.reuse)
-        if self.latest.number == number:
-            return self.latest.groups
-        began, key = time.perf_counter(), None if again else self._key(number, log)
-        groups = self.files.read(number, self.identity, key)
-        if groups is None:
-            if again:
-                raise UserError(
-                    "rollouts that are in use are gone",
-                    file=self.files.path(number),
-                    fix="Empty the run's work folder and start over",
-                )
-            assert key is not None
-            groups = self._fresh(number, step, log)
-            if world().leads:
-                self.files.write(number, self.identity, key, groups)
-        self.latest.number, self.latest.groups = number, groups
-        self.latest.seconds = time.perf_counter() - began
-        return groups
-
-    def _key(self, number: int, log: Sequence[Line]) -> str:
-        """What fresh rollouts are a function of: the place in the run, and the state, told by the last line."""
-        last = {name: value for name, value in log[-1].items() if name not in _CLOCK} if log else {}
-        return digest({"set": number, "lines": len(log), "last": {name: repr(value) for name, value in last.items()}})
-
-    def _fresh(self, number: int, step: int, log: Sequence[Line]) -> list[RolledGroup]:
-        rows, here = step_rows(len(self.asked), self.config)[number], world()
-        mine = rows[here.rank :: here.size]
-        own = [(row, rolled) for row, rolled in zip(mine, self._sampled(number, mine), strict=True)]
-        found = {row: rolled for part in everyones(own, here) for row, rolled in part}
-        groups = [found[row] for row in rows]
-        if self.reference is not None:
-            groups = with_logp(groups, "reference_logp", self._scored(groups, self.reference.scorer(step, log)))
-        if self.config.reuse > 1:
-            groups = with_logp(groups, "policy_logp", self._scored(groups, self.score))
-        return groups
-
-    def _sampled(self, number: int, rows: Sequence[int]) -> list[RolledGroup]:
-        """Completions of the prompts ``rows`` from the current weights, with their rewards."""
-        config, prompts = self.config, [self.asked[row].ids for row in rows]
-        keys = [(config.seed, number, row) for row in rows]
-        draw = Draw(config.max_new_tokens, config.temperature)
-        rolled = self.sample(prompts, keys, config.group, draw)
-        return [self._graded(row, rollouts) for row, rollouts in zip(rows, rolled, strict=True)]
-
-    def _graded(self, row: int, rollouts: Sequence[Rollout]) -> RolledGroup:
-        prompt = self.asked[row].prompt
-        read = [read_completion(rollout.token_ids, rollout.finish, self.dialect) for rollout in rollouts]
-        grades = grade(self.reward, prompt, read)
-        completions = tuple(
-            Rolled(
-                rollout.token_ids,
-                rollout.finish,
-                completion.text,
-                grades.reward[k],
-                {name: values[k] for name, values in grades.parts.items()},
-                rollout.logprobs,
-                None if grades.tokens is None else tuple(grades.tokens[k]),
-            )
-            for k, (rollout, completion) in enumerate(zip(rollouts, read, strict=True))
-        )
-        return RolledGroup(row, prompt.id, completions)
-
-    def _packed(self, rolled: Sequence[RolledGroup]) -> list[Batch]:
-        config = self.config
-        groups = [token_group(group, self.asked[group.number].ids, config.engine_correction) for group in rolled]
-        return pack(weigh(groups, config), config.token_budget, completion_count(groups), share=self.share)
-
-    def _scored(self, rolled: Sequence[RolledGroup], score: Scorer) -> list[list[float]]:
-        """Log-probs of each completion in order, scored in the layout in which they will be used."""
-        batches, known = self._packed(rolled), dict[str, list[float]]()
-        for batch, logp_N in zip(batches, shared_scores(batches, score, world()), strict=True):
-            parts = torch.split(logp_N, batch.seq_len.tolist())
-            known |= {name: part.tolist() for name, part in zip(batch.example_id, parts, strict=True)}
-        return [known[name] for group in rolled for name in completion_ids(group)]
-
-    def _facts(self, rolled: Sequence[RolledGroup]) -> Line:
-        """Means over the set's completions: the share that was cut off, and the parts of the reward."""
-        every = [completion for group in rolled for completion in group.completions]
-        names = sorted({name for completion in every for name in completion.parts})
-        facts = {f"reward/{name}": _mean([completion.parts.get(name, 0.0) for completion in every]) for name in names}
-        return facts | {"cut_off": _mean([float(completion.finish == "length") for completion in every])}
+from trimtab.train.score import Chosen, Scorer, forest_scorer
+from trimtab.train.sharding import is_sharded, through
 
 
 @dataclass(frozen=True, slots=True)
@@ -306,8 +147,9 @@ def _open(
     probe = [_probe(asked)]
     model, chosen = open_model(job.model_folder, probe, numbers, config)
     if config.entropy and chosen.share:
-        chosen = chosen._replace(score=forest_scorer(model, numbers, entropy=True))
-    sampler = RolloutSampler(model, dtype=numbers.compute, stop_ids=dialect.stop_ids)
+        score = forest_scorer(model, numbers, entropy=True)
+        chosen = chosen._replace(score=through(model, score) if is_sharded(model) else score)
+    sampler = _sampler(job, model, numbers, dialect)
     notes = [f"no prefix sharing: {chosen.reason}"] if chosen.reason else []
     notes += [f"rollouts by transformers: {sampler.reason}"] if sampler.reason else []
     course = RlCourse(
@@ -323,6 +165,18 @@ def _open(
         chosen.share,
     )
     return _Opened(model, course, chosen, (*notes, *dropped))
+
+
+def _sampler(job: Job, model: Any, numbers: Precision, dialect: Dialect) -> RolloutSampler:
+    """The sampler of the live model; over several processes its decode forward is checked on a whole one first."""
+    if world().size == 1:
+        return RolloutSampler(model, dtype=numbers.compute, stop_ids=dialect.stop_ids)
+    whole = load(job.model_folder).to(world().device)
+    if reason := RolloutSampler(whole, dtype=numbers.compute, stop_ids=dialect.stop_ids).reason:
+        raise UserError(
+            f"rollouts over several processes need the fast decode forward ({reason})", fix="Run in one process"
+        )
+    return RolloutSampler(model, dtype=numbers.compute, stop_ids=dialect.stop_ids, check=False)
 
 
 def _asked(prompts: Sequence[Prompt], dialect: Dialect, config: RlConfig) -> tuple[list[Asked], tuple[str, ...]]:
@@ -374,6 +228,8 @@ def _reference(
     folder, plain = reference_folder_of(job, control, given), config.model_copy(update={"lora": None})
     if folder is not None:
         return FixedReference(opened(folder, plain)[1])
+    if world().size > 1:
+        raise UserError(f"reference: {config.reference} runs in one process", field="reference", expected="sft | fixed")
     copy, score = opened(job.model_folder, config)
     anchor = control.anchor_folder
     return MovedReference(
@@ -384,7 +240,3 @@ def _reference(
         job.drift / "reference",
         None if anchor is None else lambda: opened(anchor, plain)[1],
     )
-
-
-def _mean(values: Sequence[float]) -> float:
-    return sum(values) / len(values)
