@@ -17,6 +17,7 @@ HAS_COMPILER = build._compiler() is not None
 def fresh(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Iterator[None]:
     """An empty cache folder, and nothing remembered before or after."""
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
+    monkeypatch.delenv("TRIMTAB_KERNELS", raising=False)
     library.cache_clear()
     why_not.cache_clear()
     yield
