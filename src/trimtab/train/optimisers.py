@@ -15,6 +15,8 @@ from trimtab.train.pieces import local
 from trimtab.train.precision import MASTER, take_master
 
 _BETAS, _EPSILON = (0.9, 0.999), 1e-8
+_CHUNK = 1 << 20
+"""Numbers that are updated at a time."""
 
 
 def adamw(model: Any, config: TrainConfig) -> torch.optim.Optimizer:
@@ -68,37 +70,53 @@ class NarrowAdamW(torch.optim.Optimizer):
             for name in ("exp_avg", "exp_avg_sq"):
                 state[name] = torch.zeros_like(parameter, dtype=torch.float32)
         assert parameter.grad is not None
-        weight = local(state[MASTER]) if self._seed is None else local(parameter).float()
-        _adamw(
-            [weight],
-            [local(parameter.grad).float()],
-            [local(state["exp_avg"])],
-            [local(state["exp_avg_sq"])],
-            [],
-            [state["step"]],
-            fused=True,
-            amsgrad=False,
-            beta1=_BETAS[0],
-            beta2=_BETAS[1],
-            lr=rate,
-            weight_decay=decay,
-            eps=_EPSILON,
-            maximize=False,
+        generator = None if self._seed is None else _generator([self._seed, int(state["step"]), index], parameter)
+        places = (
+            parameter,
+            parameter.grad.contiguous(),
+            state.get(MASTER, parameter),
+            state["exp_avg"],
+            state["exp_avg_sq"],
         )
-        if self._seed is None:
-            local(parameter).copy_(weight)
-        else:
-            source = [self._seed, int(state["step"]), index, world().rank]
-            local(parameter).copy_(round_stochastically(weight, source))
+        before = state["step"].clone()
+        for own, grad, wide, first, second in zip(*map(_chunks, places), strict=True):
+            weight = wide.float()  # the master itself, or a copy
+            state["step"].copy_(before)
+            _adamw(
+                [weight],
+                [grad.float()],
+                [first],
+                [second],
+                [],
+                [state["step"]],
+                fused=True,
+                amsgrad=False,
+                beta1=_BETAS[0],
+                beta2=_BETAS[1],
+                lr=rate,
+                weight_decay=decay,
+                eps=_EPSILON,
+                maximize=False,
+            )
+            own.copy_(weight if generator is None else round_stochastically(weight, generator))
 
 
-def round_stochastically(wide: Tensor, source: list[int]) -> Tensor:
+def _generator(source: list[int], parameter: Tensor) -> torch.Generator:
+    """Random numbers of this process's own, where the parameter is."""
+    seed = int(np.random.SeedSequence([*source, world().rank]).generate_state(1, np.uint64)[0])
+    return torch.Generator(local(parameter).device).manual_seed(seed)
+
+
+def _chunks(tensor: Tensor) -> tuple[Tensor, ...]:
+    """Views of what this process holds, small enough that what is computed from them stays in the allocator's hands."""
+    return torch.split(local(tensor).view(-1), _CHUNK)
+
+
+def round_stochastically(wide: Tensor, generator: torch.Generator) -> Tensor:
     """float32 to bfloat16, up with the probability of the part that is cut off (Gupta et al. 2015, section 3).
 
-    Sixteen random bits are added below the bits that bfloat16 keeps; ``source`` seeds them.
+    Sixteen random bits are added below the bits that bfloat16 keeps.
     """
-    seed = int(np.random.SeedSequence(source).generate_state(1, np.uint64)[0])
-    generator = torch.Generator(wide.device).manual_seed(seed)
     words = torch.empty(-(-wide.numel() // 4), dtype=torch.int64, device=wide.device)
     words.random_(torch.iinfo(torch.int64).min, None, generator=generator)
     noise = words.view(torch.int16)[: wide.numel()].to(torch.int32).bitwise_and_(0xFFFF).view(wide.shape)

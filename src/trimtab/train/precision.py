@@ -17,6 +17,10 @@ class Precision:
 
     Purely bfloat16 parameters hardly train: at a learning rate of 1e-5 most updates round to nothing. Where the model
     holds them all the same (``narrow``), the optimiser keeps a float32 master of each, or rounds at random.
+
+    Bytes a trained parameter for weight, gradient and optimiser, and peak memory of a step of 1,024 tokens at 135 M
+    parameters on a CPU: float32 16 (3.1 GiB), masters 18 (3.5 GiB), at random 14 (3.2 GiB). What narrow weights save
+    is the cast of every matrix in every pass.
     """
 
     parameters: torch.dtype
