@@ -11,9 +11,9 @@ from benchmarks.learn.result import Panel, Place, Point, Result, Series
 from trimtab.model import Dialect
 from trimtab.records import Case, Example, Expected, iter_jsonl
 from trimtab.stats import Interval, mean_interval, paired_interval, wilson
-from trimtab.train import Answer, DriftControl, MonitorConfig, ProbeSet, Prompt, RlConfig, Threshold, train_rl
+from trimtab.train import Answer, DriftControl, MonitorConfig, ProbeSet, RlConfig, Threshold, train_rl
 from trimtab.train.rewards import Reward
-from trimtab.train.rollout import Completion
+from trimtab.train.rollout import Completion, Prompt
 
 START = 60
 """Problems taught before: enough to call the tool, not enough to do it well."""
