@@ -9,6 +9,7 @@ PreferenceLoss = Literal["sigmoid", "sigmoid_unscaled_reference", "ipo"]
 Kwise = Literal["pairs", "plackett_luce"]
 PrecisionSetting = Literal["auto", "float32", "bfloat16", "bfloat16_master", "bfloat16_stochastic", "float64"]
 ReferenceSchedule = Literal["sft", "fixed", "every", "reanchor"]
+WriterName = Literal["tensorboard", "mlflow"]
 _LORA_FACTOR = 5.0
 
 
@@ -89,6 +90,7 @@ class TrainConfig(Section):
     weight_decay: float = Field(0.0, ge=0, description="On matrices only.")
     checkpoint_every: int = Field(20, ge=1, description="Optimiser steps between checkpoints.")
     monitors: MonitorConfig | None = Field(None, description="Watch a probe set while training.")
+    writers: tuple[WriterName, ...] = Field((), description="Where each step's measures go beside metrics.jsonl.")
 
     @property
     def peak_rate(self) -> float:

@@ -13,10 +13,12 @@ from trimtab.records import Progress, Silent, UserError, digest, write_json
 from trimtab.train.checkpoint import Checkpoints
 from trimtab.train.config import TrainConfig, TrainReport, report_from_json
 from trimtab.train.course import Line
+from trimtab.train.curves import CONFIG
 from trimtab.train.distributed import world
 from trimtab.train.sharding import gather, join, wait
 from trimtab.train.summary import measures, own_losses
 from trimtab.train.watch import ending
+from trimtab.train.writers import check_writers, publish
 
 VERSION = 2
 """Raised by hand when the same inputs would give other weights."""
@@ -56,7 +58,8 @@ class Job:
 
     def identity(self, **facts: Any) -> str:
         """Digest of everything that shapes the weights that come out; ``facts`` are the method's own."""
-        own = {"config": self.config.model_dump(mode="json"), "weights": weights_digest(self.model_folder)}
+        config = self.config.model_dump(mode="json", exclude={"writers"})
+        own = {"config": config, "weights": weights_digest(self.model_folder)}
         return digest({"version": VERSION, **own, **facts})
 
 
@@ -83,6 +86,9 @@ def complete(job: Job, identity: str, fit: Callable[[Checkpoints], Fitted], writ
     here = join()
     if (done := _done(job, identity)) is not None:
         return done
+    if here.leads:
+        check_writers(job.config.writers)
+        write_json(job.work / CONFIG, job.config.model_dump(mode="json"))
     checkpoints = Checkpoints(job.work / "checkpoint", identity)
     fitted = fit(checkpoints)
     report, whole = report_of(fitted, ending(fitted.log, job.config.monitors)), gather(fitted.model)
@@ -91,6 +97,7 @@ def complete(job: Job, identity: str, fit: Callable[[Checkpoints], Fitted], writ
     del fitted, whole
     give_back()
     if here.leads:
+        publish(job.work)
         written = {"identity": identity, "weights": weights_digest(job.out), "report": report.to_json()}
         write_json(job.finished, written)
         checkpoints.clear()

@@ -22,6 +22,7 @@ from trimtab.train.pages import pages_held
 from trimtab.train.score import Scorer
 from trimtab.train.sharding import added_up, clip_gradients, deal, everyones, sync_gradients
 from trimtab.train.watch import Verdict, Watch
+from trimtab.train.writers import open_writers
 
 _TRIM_EVERY = 8
 """Steps between two returns of free pages: forests of changing size leave holes that add up to gigabytes."""
