@@ -9,7 +9,7 @@ from benchmarks.learn.result import Panel, Place, Point, Result
 from trimtab.curate import SEARCH_TOOL
 from trimtab.records import Case, Comparison, Example
 from trimtab.train import DriftControl, PreferenceConfig, SftConfig, train_dpo, train_sft
-from trimtab.train.measures import Measured, Reading
+from trimtab.train.drift.measures import Measured, Reading
 
 CYCLES, PAIRS, PROBES, TAUGHT = 5, 64, 60, 120
 FREE = PreferenceConfig(learning_rate=2e-5, rows_per_step=8, token_budget=2048, max_tokens=1024, bad_rows="drop")

@@ -8,8 +8,8 @@ from benchmarks.learn.result import Panel, Place, Point, Result, apart
 from trimtab.curate import SEARCH_TOOL
 from trimtab.records import Case, Comparison, Example
 from trimtab.train import PreferenceConfig, SftConfig, train_dpo, train_sft
-from trimtab.train.grounding import Answer, answer_rate, evidence_of, ungrounded_rate
-from trimtab.train.support import names_of, support_pairs
+from trimtab.train.grounding.pairs import names_of, support_pairs
+from trimtab.train.grounding.spans import Answer, answer_rate, evidence_of, ungrounded_rate
 
 TAUGHT, PAIRED, HELD_OUT = 120, 240, 240
 SIZES = (0, 80, 240)

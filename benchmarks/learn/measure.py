@@ -11,9 +11,9 @@ from trimtab.model import Dialect, load_tokenizer
 from trimtab.records import Case, Comparison, Message, ToolSchema
 from trimtab.stats import Interval, mean_interval
 from trimtab.train.config import TrainConfig
-from trimtab.train.forest import pack
-from trimtab.train.measures import Answer, Reading, read_answers
-from trimtab.train.precision import precision
+from trimtab.train.drift.measures import Answer, Reading, read_answers
+from trimtab.train.forest.plant import pack
+from trimtab.train.forest.precision import precision
 from trimtab.train.rows import comparison_group
 from trimtab.train.run import open_model
 

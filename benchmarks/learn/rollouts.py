@@ -12,8 +12,8 @@ from trimtab.model import Dialect
 from trimtab.records import Case, Example, Expected, iter_jsonl
 from trimtab.stats import Interval, mean_interval, paired_interval, wilson
 from trimtab.train import Answer, DriftControl, MonitorConfig, ProbeSet, RlConfig, Threshold, train_rl
-from trimtab.train.rewards import Reward
-from trimtab.train.rollout import Completion, Prompt
+from trimtab.train.rl.rewards import Reward
+from trimtab.train.rl.rollout import Completion, Prompt
 
 START = 60
 """Problems taught before: enough to call the tool, not enough to do it well."""
@@ -147,7 +147,7 @@ def _trained(
     probes: ProbeSet | None = None,
 ) -> Path:
     problems = _problems(place.data, 500, steps * PROMPTS)
-    prompts = [Prompt(*question(problem)) for problem in problems]
+    prompts = [Prompt(tuple(asked), tuple(tools)) for asked, tools in map(question, problems)]
     solutions = {prompt.id: problem for prompt, problem in zip(prompts, problems, strict=True)}
     folder = place.work / name
     train_rl(

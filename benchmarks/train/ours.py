@@ -16,17 +16,17 @@ from benchmarks.channel import Channel, peak_megabytes
 from trimtab.model import load
 from trimtab.model.heads import load_reward
 from trimtab.records import Silent
-from trimtab.train.batch import Batch, Group, TokenSequence
 from trimtab.train.config import TrainConfig
 from trimtab.train.course import Denominator, group_count, trained_weight
-from trimtab.train.forest import pack
+from trimtab.train.forest.batch import Batch, Group, TokenSequence
+from trimtab.train.forest.plant import pack
+from trimtab.train.forest.precision import Precision, precision
+from trimtab.train.forest.score import Chosen, choose_reward_scorer, choose_scorer
 from trimtab.train.loop import optimiser_step
 from trimtab.train.objectives import Objective, dpo, sft
 from trimtab.train.objectives.reward import bradley_terry
 from trimtab.train.optimisers import adamw
-from trimtab.train.precision import Precision, precision
 from trimtab.train.reference import ReferenceCache
-from trimtab.train.score import Chosen, choose_reward_scorer, choose_scorer
 
 Row = dict[str, Any]
 Line = dict[str, float]

@@ -12,13 +12,13 @@ from trimtab.engine.rollouts import Draw, Rollout, RolloutSampler
 from trimtab.model import Dialect, load
 from trimtab.records import Message
 from trimtab.train.config import RlConfig
+from trimtab.train.forest.score import Chosen, forest_scorer
 from trimtab.train.loop import optimiser_step
 from trimtab.train.objectives.policy import completion_count, policy
 from trimtab.train.optimisers import adamw
-from trimtab.train.rl import Asked, RlCourse
-from trimtab.train.rollout import Completion, Prompt, RolloutFiles
+from trimtab.train.rl.course import Asked, RlCourse
+from trimtab.train.rl.rollout import Completion, Prompt, RolloutFiles
 from trimtab.train.schedule import step_rows
-from trimtab.train.score import Chosen, forest_scorer
 
 
 @dataclass

@@ -9,7 +9,7 @@ import torch
 from transformers.models.llama.modeling_llama import LlamaRMSNorm
 
 from trimtab.model import load, tiny_random_model
-from trimtab.train.batch import Group, TokenSequence
+from trimtab.train.forest.batch import Group, TokenSequence
 
 
 @pytest.fixture(scope="session")

@@ -10,10 +10,10 @@ from tests.train.test_run import EXAMPLES, SFT, tensors
 
 from trimtab.model import load, lora
 from trimtab.train import LoraConfig, train_sft
-from trimtab.train.forest import plant
+from trimtab.train.forest.plant import plant
+from trimtab.train.forest.precision import precision
+from trimtab.train.forest.score import choose_scorer, forest_scorer, plain_scorer
 from trimtab.train.objectives import sft
-from trimtab.train.precision import precision
-from trimtab.train.score import choose_scorer, forest_scorer, plain_scorer
 
 FLOAT32 = precision("float32")
 

@@ -14,14 +14,14 @@ from tests.train.conftest import sequence
 
 from trimtab.model import load
 from trimtab.records import UserError
-from trimtab.train.batch import Batch, Group
 from trimtab.train.config import KtoConfig
 from trimtab.train.course import group_importance
-from trimtab.train.forest import plant
+from trimtab.train.forest.batch import Batch, Group
+from trimtab.train.forest.plant import plant
+from trimtab.train.forest.precision import precision
+from trimtab.train.forest.score import Scorer, Scores, forest_scorer
 from trimtab.train.kto import KtoCourse, ThumbRows, reference_kl, with_neighbours
 from trimtab.train.objectives import Standpoint, kto
-from trimtab.train.precision import precision
-from trimtab.train.score import Scorer, Scores, forest_scorer
 
 CONFIG = KtoConfig(rows_per_step=6, max_tokens=64, beta=0.2, desirable_weight=1.0, undesirable_weight=1.5)
 

@@ -16,12 +16,12 @@ from trimtab.train import checkpoint
 from trimtab.train.checkpoint import Checkpoints, Position
 from trimtab.train.config import TrainConfig
 from trimtab.train.course import RowsCourse, group_count, trained_weight
-from trimtab.train.forest import pack
+from trimtab.train.forest.plant import pack
+from trimtab.train.forest.precision import precision
+from trimtab.train.forest.score import forest_scorer
 from trimtab.train.loop import optimiser_step, train
 from trimtab.train.objectives import dpo, sft
 from trimtab.train.optimisers import adamw
-from trimtab.train.precision import precision
-from trimtab.train.score import forest_scorer
 
 GOLDEN = (
     6.955496936794498,

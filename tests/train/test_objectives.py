@@ -8,11 +8,11 @@ import torch
 from tests.train.conftest import random_groups
 from torch import Tensor
 
-from trimtab.train.batch import Batch
 from trimtab.train.config import PreferenceLoss
-from trimtab.train.forest import plant
+from trimtab.train.forest.batch import Batch
+from trimtab.train.forest.plant import plant
+from trimtab.train.forest.score import Scores
 from trimtab.train.objectives import dpo, sft
-from trimtab.train.score import Scores
 
 
 def pairs(seed: int = 0, count: int = 3) -> tuple[Batch, Tensor, Tensor]:

@@ -136,7 +136,7 @@ def test_a_model_that_cannot_share_trains_all_the_same_and_says_so(
 ) -> None:
     config = SFT.model_copy(update={"epochs": 1, "precision": "float64"})
     shared = train_sft(folder, EXAMPLES, config, work=tmp_path / "a", out=tmp_path / "a-out")
-    from trimtab.train import score
+    from trimtab.train.forest import score
 
     def broken(*args: Any, **kwargs: Any) -> Any:
         raise UserError("it is recurrent")

@@ -97,7 +97,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
 
 def _say(text: str, error: UserError | Stopped) -> None:
     """One of several processes leaves its message to the command that started them: it is said once."""
-    from trimtab.train.distributed import leave_verdict
+    from trimtab.train.processes.world import leave_verdict
 
     if not leave_verdict(error):
         click.echo(text, err=True)
@@ -105,7 +105,7 @@ def _say(text: str, error: UserError | Stopped) -> None:
 
 def _is_an_echo() -> bool:
     """Whether another of several processes has said what is wrong, and this one only lost touch with it."""
-    from trimtab.train.distributed import verdict_left
+    from trimtab.train.processes.world import verdict_left
 
     return verdict_left()
 

@@ -19,11 +19,11 @@ from trimtab.train.config import (
 )
 
 if TYPE_CHECKING:
-    from trimtab.train.control import DriftControl
-    from trimtab.train.measures import Answer
-    from trimtab.train.monitors import ProbeSet
-    from trimtab.train.reward import RewardModel, train_reward
-    from trimtab.train.rl import train_rl
+    from trimtab.train.drift.control import DriftControl
+    from trimtab.train.drift.measures import Answer
+    from trimtab.train.drift.monitors import ProbeSet
+    from trimtab.train.reward.run import RewardModel, train_reward
+    from trimtab.train.rl.run import train_rl
     from trimtab.train.run import train_dpo, train_kto, train_sft
 
 __all__ = [
@@ -51,14 +51,14 @@ __all__ = [
 ]
 
 _HEAVY = {
-    "Answer": "trimtab.train.measures",
-    "DriftControl": "trimtab.train.control",
-    "ProbeSet": "trimtab.train.monitors",
-    "RewardModel": "trimtab.train.reward",
+    "Answer": "trimtab.train.drift.measures",
+    "DriftControl": "trimtab.train.drift.control",
+    "ProbeSet": "trimtab.train.drift.monitors",
+    "RewardModel": "trimtab.train.reward.run",
     "train_dpo": "trimtab.train.run",
     "train_kto": "trimtab.train.run",
-    "train_reward": "trimtab.train.reward",
-    "train_rl": "trimtab.train.rl",
+    "train_reward": "trimtab.train.reward.run",
+    "train_rl": "trimtab.train.rl.run",
     "train_sft": "trimtab.train.run",
 }
 

@@ -13,10 +13,10 @@ import torch
 from safetensors import SafetensorError
 
 from trimtab.records import UserError
-from trimtab.train.distributed import World, world
-from trimtab.train.pieces import Pieces, local, write_pieces
-from trimtab.train.precision import MASTER
-from trimtab.train.sharding import everyones
+from trimtab.train.forest.precision import MASTER
+from trimtab.train.processes.pieces import Pieces, local, write_pieces
+from trimtab.train.processes.sharding import everyones
+from trimtab.train.processes.world import World, world
 
 T = TypeVar("T")
 _POSITION, _PARAMETER = "position.json", "parameter"

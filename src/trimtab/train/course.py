@@ -4,11 +4,11 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Protocol, runtime_checkable
 
-from trimtab.train.batch import Batch, Group
 from trimtab.train.config import TrainConfig
-from trimtab.train.distributed import world
-from trimtab.train.forest import pack
+from trimtab.train.forest.batch import Batch, Group
+from trimtab.train.forest.plant import pack
 from trimtab.train.objectives import Objective
+from trimtab.train.processes.world import world
 from trimtab.train.schedule import learning_rate, step_rows
 
 Line = dict[str, float]

@@ -4,7 +4,7 @@ import math
 from collections.abc import Iterable
 
 from trimtab.records import UserError
-from trimtab.train.batch import Batch
+from trimtab.train.forest.batch import Batch
 
 _NAMED = 8
 _ID = 12

@@ -13,12 +13,12 @@ from trimtab.records import Progress, Silent, UserError, digest, write_json
 from trimtab.train.checkpoint import Checkpoints
 from trimtab.train.config import TrainConfig, TrainReport, report_from_json
 from trimtab.train.course import Line
-from trimtab.train.curves import CONFIG
-from trimtab.train.distributed import world
-from trimtab.train.sharding import gather, join, wait
+from trimtab.train.curves.panels import CONFIG
+from trimtab.train.curves.writers import check_writers, publish
+from trimtab.train.drift.watch import ending
+from trimtab.train.processes.sharding import gather, join, wait
+from trimtab.train.processes.world import world
 from trimtab.train.summary import measures, own_losses
-from trimtab.train.watch import ending
-from trimtab.train.writers import check_writers, publish
 
 VERSION = 2
 """Raised by hand when the same inputs would give other weights."""

@@ -14,17 +14,17 @@ import numpy as np
 import torch
 
 from trimtab.records import UserError
-from trimtab.train.batch import Batch, Group, TokenSequence
 from trimtab.train.config import KtoConfig
 from trimtab.train.course import Course, Line, group_importance, tags_of
-from trimtab.train.distributed import world
 from trimtab.train.finite import NotFinite, finite, not_a_number
-from trimtab.train.forest import pack
+from trimtab.train.forest.batch import Batch, Group, TokenSequence
+from trimtab.train.forest.plant import pack
+from trimtab.train.forest.score import Scorer
 from trimtab.train.objectives import Objective, Standpoint, kto
 from trimtab.train.objectives.kto import log_ratio
+from trimtab.train.processes.sharding import deal, everyones
+from trimtab.train.processes.world import world
 from trimtab.train.schedule import learning_rate, step_rows
-from trimtab.train.score import Scorer
-from trimtab.train.sharding import deal, everyones
 
 _TRIES = 64
 """Neighbours that are tried until one differs and fits."""

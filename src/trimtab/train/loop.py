@@ -10,19 +10,19 @@ import torch
 
 from trimtab.engine.memory import give_back
 from trimtab.records import Progress
-from trimtab.train.batch import Batch
 from trimtab.train.checkpoint import Checkpoints, Position
 from trimtab.train.config import TrainConfig
 from trimtab.train.course import Course, Line, tags_of
-from trimtab.train.distributed import world
+from trimtab.train.curves.writers import open_writers
+from trimtab.train.drift.watch import Verdict, Watch
 from trimtab.train.finite import NotFinite, finite, not_a_number
+from trimtab.train.forest.batch import Batch
+from trimtab.train.forest.score import Scorer
 from trimtab.train.objectives import Objective
 from trimtab.train.optimisers import adamw, settle
 from trimtab.train.pages import pages_held
-from trimtab.train.score import Scorer
-from trimtab.train.sharding import added_up, clip_gradients, deal, everyones, sync_gradients
-from trimtab.train.watch import Verdict, Watch
-from trimtab.train.writers import open_writers
+from trimtab.train.processes.sharding import added_up, clip_gradients, deal, everyones, sync_gradients
+from trimtab.train.processes.world import world
 
 _TRIM_EVERY = 8
 """Steps between two returns of free pages: forests of changing size leave holes that add up to gigabytes."""
@@ -51,28 +51,30 @@ def train(
     progress.advance(position.step)
     start = watch.before(model) if watch is not None and not position.log else {}
     verdict = Verdict()
-    for step in range(position.step, steps):
-        batches, objective = course.batches(step, position.log), course.objective(step, position.log)
-        try:
-            line = optimiser_step(model, optimizer, batches, score, objective, course.rate(step), config.clip)
-        except NotFinite as error:
-            raise not_a_number("loss", step, [error.batch]) from error
-        if not math.isfinite(line["loss"]) or not math.isfinite(line["grad_norm"]):
-            raise not_a_number("gradient", step, batches)
-        position.step = step + 1
-        position.log.append({"step": step, **line, **tags_of(course, step, position.log), **start})
-        start = {}
-        if watch is not None:
-            verdict = watch.after(step, model, position.log)
-            position.log[-1].update(verdict.metrics)
-        _append_log(log, position)
-        progress.advance(1, f"loss {line['loss']:.3f}")
-        if position.step % _TRIM_EVERY == 0:
-            give_back()
-        if verdict.action != "go":
-            break
-        if position.step % config.checkpoint_every == 0 and position.step < steps:
-            checkpoints.save(position, model, optimizer)
+    with open_writers(config, log.parent, position.step) as write:
+        for step in range(position.step, steps):
+            batches, objective = course.batches(step, position.log), course.objective(step, position.log)
+            try:
+                line = optimiser_step(model, optimizer, batches, score, objective, course.rate(step), config.clip)
+            except NotFinite as error:
+                raise not_a_number("loss", step, [error.batch]) from error
+            if not math.isfinite(line["loss"]) or not math.isfinite(line["grad_norm"]):
+                raise not_a_number("gradient", step, batches)
+            position.step = step + 1
+            position.log.append({"step": step, **line, **tags_of(course, step, position.log), **start})
+            start = {}
+            if watch is not None:
+                verdict = watch.after(step, model, position.log)
+                position.log[-1].update(verdict.metrics)
+            _append_log(log, position)
+            write(step, position.log[-1])
+            progress.advance(1, _note(line))
+            if position.step % _TRIM_EVERY == 0:
+                give_back()
+            if verdict.action != "go":
+                break
+            if position.step % config.checkpoint_every == 0 and position.step < steps:
+                checkpoints.save(position, model, optimizer)
     if verdict.action != "step_back":  # the masters are those of the step that was given up
         settle(model, optimizer)
     return position.log
@@ -115,6 +117,12 @@ def optimiser_step(
         "tokens_processed": sum(batch.processed_tokens for batch in batches),
         "seconds": time.perf_counter() - began,
     }
+
+
+def _note(line: Line) -> str:
+    """The step in a few words, for whoever watches."""
+    speed = line["tokens_real"] / line["seconds"]
+    return f"loss {line['loss']:.3f}  rate {line['learning_rate']:.1e}  {speed:,.0f} tokens/s"
 
 
 def _write_log(log: Path, position: Position) -> None:

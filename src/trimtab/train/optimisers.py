@@ -10,9 +10,9 @@ from torch.distributed.tensor import DTensor
 from torch.optim.adamw import adamw as _adamw
 
 from trimtab.train.config import TrainConfig
-from trimtab.train.distributed import world
-from trimtab.train.pieces import local
-from trimtab.train.precision import MASTER, take_master
+from trimtab.train.forest.precision import MASTER, take_master
+from trimtab.train.processes.pieces import local
+from trimtab.train.processes.world import world
 
 _BETAS, _EPSILON = (0.9, 0.999), 1e-8
 _CHUNK = 1 << 20

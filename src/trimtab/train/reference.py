@@ -16,10 +16,10 @@ from safetensors.numpy import load_file
 from safetensors.numpy import save as to_bytes
 
 from trimtab.records import Progress, UserError, write_bytes
-from trimtab.train.batch import Batch, Group
-from trimtab.train.distributed import world
-from trimtab.train.score import Scorer
-from trimtab.train.sharding import shared_scores, wait
+from trimtab.train.forest.batch import Batch, Group
+from trimtab.train.forest.score import Scorer
+from trimtab.train.processes.sharding import shared_scores, wait
+from trimtab.train.processes.world import world
 
 LogProbs = npt.NDArray[np.floating]
 

@@ -8,8 +8,8 @@ import numpy as np
 
 from trimtab.model import Encoded
 from trimtab.records import Comparison, Example, Message, Ranked, ToolSchema, Unpaired, UserError
-from trimtab.train.batch import Group, TokenSequence
 from trimtab.train.config import TrainConfig
+from trimtab.train.forest.batch import Group, TokenSequence
 
 Row = TypeVar("Row")
 Trust = Mapping[str, float]

@@ -8,10 +8,10 @@ from typing import Any
 from trimtab.engine.memory import give_back
 from trimtab.model import Dialect, load, lora, weights_digest
 from trimtab.records import Comparison, Example, Progress, Ranked, Silent, Unpaired, digest
-from trimtab.train.batch import Group
 from trimtab.train.checkpoint import Checkpoints
 from trimtab.train.config import KtoConfig, PreferenceConfig, SftConfig, TrainConfig, TrainReport
-from trimtab.train.control import (
+from trimtab.train.course import Course, RowsCourse, group_importance, trained_weight
+from trimtab.train.drift.control import (
     UNCONTROLLED,
     DriftControl,
     check_control,
@@ -21,17 +21,17 @@ from trimtab.train.control import (
     watch_of,
     with_refreshes,
 )
-from trimtab.train.course import Course, RowsCourse, group_importance, trained_weight
+from trimtab.train.forest.batch import Group
+from trimtab.train.forest.precision import Precision, narrow, precision
+from trimtab.train.forest.score import Chosen, Scorer, choose_scorer
 from trimtab.train.job import VERSION, Fitted, Job, complete
 from trimtab.train.kto import KtoCourse, ThumbRows, with_neighbours
 from trimtab.train.loop import train
 from trimtab.train.match import check_reference
 from trimtab.train.objectives import dpo, sft
-from trimtab.train.precision import Precision, narrow, precision
+from trimtab.train.processes.sharding import join, spread
 from trimtab.train.reference import ReferenceCache
 from trimtab.train.rows import TurnEncoder, example_group, groups_of, preference_group, thumb_group
-from trimtab.train.score import Chosen, Scorer, choose_scorer
-from trimtab.train.sharding import join, spread
 
 
 def train_sft(

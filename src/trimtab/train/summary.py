@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 
 from trimtab.train.course import REFRESH, Line
-from trimtab.train.watch import READING, START, STEPPED_BACK_TO, STOPPED_AT
+from trimtab.train.drift.watch import READING, START, STEPPED_BACK_TO, STOPPED_AT
 
 _BOOKKEEPING = frozenset({"step", "learning_rate", "tokens_real", "tokens_processed", "seconds", REFRESH})
 _ENDING = frozenset({STOPPED_AT, STEPPED_BACK_TO})

@@ -83,7 +83,7 @@ def _group(row: Any, dialect: Any) -> Any:
 
 def _sharing(groups: Sequence[Any], steps: Sequence[Sequence[int]], budget: int) -> float:
     """Real tokens for each computed one, over some steps."""
-    from trimtab.train.forest import pack
+    from trimtab.train.forest.plant import pack
 
     batches = [batch for rows in steps for batch in pack([groups[row] for row in rows], budget, 1.0)]
     return sum(batch.real_tokens for batch in batches) / sum(batch.processed_tokens for batch in batches)

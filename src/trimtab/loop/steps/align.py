@@ -11,7 +11,7 @@ from trimtab.loop.turn import Context, Step
 from trimtab.model import Dialect
 from trimtab.records import Comparison, Example, Unpaired, UserError, digest
 from trimtab.train import RewardModel, train_dpo, train_kto, train_reward, train_rl
-from trimtab.train.rewards import (
+from trimtab.train.rl.rewards import (
     GroundedCitation,
     ModelReward,
     Reward,
@@ -21,7 +21,7 @@ from trimtab.train.rewards import (
     UngroundedSpans,
     weighted,
 )
-from trimtab.train.rollout import prompt_of
+from trimtab.train.rl.rollout import prompt_of
 
 
 def dpo(context: Context) -> dict[str, Any]:

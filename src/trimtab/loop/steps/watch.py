@@ -10,7 +10,7 @@ from trimtab.loop.turn import Context
 from trimtab.records import Case, Example
 from trimtab.tools import Rehearsal, with_system
 from trimtab.train import Answer, DriftControl, ProbeSet, TrainConfig
-from trimtab.train.grounding import evidence_of
+from trimtab.train.grounding.spans import evidence_of
 
 _VERSION = "1"
 _CASES = 40

@@ -4,8 +4,8 @@ from collections.abc import Callable
 
 from torch import Tensor
 
-from trimtab.train.batch import Batch
-from trimtab.train.score import Scores
+from trimtab.train.forest.batch import Batch
+from trimtab.train.forest.score import Scores
 
 Metrics = dict[str, float]
 Objective = Callable[[Scores, Batch], tuple[Tensor, Metrics]]

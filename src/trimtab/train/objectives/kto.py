@@ -5,9 +5,9 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from trimtab.train.batch import Batch, sum_by_sequence
+from trimtab.train.forest.batch import Batch, sum_by_sequence
+from trimtab.train.forest.score import Scores
 from trimtab.train.objectives.base import Metrics, Objective
-from trimtab.train.score import Scores
 
 
 @dataclass(frozen=True, slots=True)

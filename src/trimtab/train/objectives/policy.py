@@ -11,10 +11,10 @@ from itertools import chain
 import torch
 from torch import Tensor
 
-from trimtab.train.batch import Batch, Group
 from trimtab.train.config import RlConfig
+from trimtab.train.forest.batch import Batch, Group
+from trimtab.train.forest.score import Scores
 from trimtab.train.objectives.base import Metrics, Objective
-from trimtab.train.score import Scores
 
 _STD_FLOOR = 1e-4
 _BETA_RATE, _BETA_CLIP = 0.1, 0.2

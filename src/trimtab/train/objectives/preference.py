@@ -4,10 +4,10 @@ import torch
 from torch import Tensor
 from torch.nn.functional import logsigmoid
 
-from trimtab.train.batch import Batch, sum_by_sequence
 from trimtab.train.config import Kwise, PreferenceLoss
+from trimtab.train.forest.batch import Batch, sum_by_sequence
+from trimtab.train.forest.score import Scores
 from trimtab.train.objectives.base import Metrics, Objective
-from trimtab.train.score import Scores
 
 
 def dpo(

@@ -4,9 +4,9 @@ import torch
 from torch import Tensor
 from torch.nn.functional import logsigmoid
 
-from trimtab.train.batch import Batch
+from trimtab.train.forest.batch import Batch
+from trimtab.train.forest.score import Scores
 from trimtab.train.objectives.base import Metrics, Objective
-from trimtab.train.score import Scores
 
 
 def bradley_terry(*, margins: bool = True, centering: float = 0.0) -> Objective:

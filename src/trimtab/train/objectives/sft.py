@@ -2,9 +2,9 @@
 
 from torch import Tensor
 
-from trimtab.train.batch import Batch
+from trimtab.train.forest.batch import Batch
+from trimtab.train.forest.score import Scores
 from trimtab.train.objectives.base import Metrics
-from trimtab.train.score import Scores
 
 
 def sft(scores: Scores, batch: Batch) -> tuple[Tensor, Metrics]:

@@ -1,0 +1,1 @@
+"""What answers say beyond their evidence: spans, their price, and pairs that differ in support alone."""

@@ -1,0 +1,1 @@
+"""The reward model: learnt from preferences, then judge and reward."""

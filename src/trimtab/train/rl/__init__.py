@@ -1,0 +1,1 @@
+"""Reinforcement learning with a KL stabiliser: rollouts from the live weights, rewards, the run."""
