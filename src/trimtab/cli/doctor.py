@@ -66,13 +66,23 @@ def _packages() -> Iterator[Finding]:
     speed = "bfloat16 autocast" if fast else "float32 (no native bfloat16 here: about half the speed)"
     yield Finding("torch", "ok", f"{torch.__version__}, training in {speed}")
     if torch.cuda.is_available():
-        yield Finding("gpu", "note", f"{torch.cuda.get_device_name()}: training here uses the CPU path")
+        yield Finding(
+            "gpu", "note", f"{torch.cuda.get_device_name()}: training uses it, by a path that has not been measured"
+        )
+    yield _kernels()
     found = importlib.util.find_spec("openvino_genai") is not None
     yield Finding(
         "openvino",
         "ok" if found else "note",
         "installed" if found else "absent: serving uses the PyTorch engine (pip install 'trimtab[openvino]')",
     )
+
+
+def _kernels() -> Finding:
+    from trimtab.train.forest.kernels import why_not
+
+    reason = why_not()
+    return Finding("kernels", "note" if reason else "ok", f"training without: {reason}" if reason else "compiled")
 
 
 def _workspace(folder: Path) -> Iterator[Finding]:

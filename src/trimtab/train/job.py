@@ -16,6 +16,7 @@ from trimtab.train.course import Line
 from trimtab.train.curves.panels import CONFIG
 from trimtab.train.curves.writers import check_writers, publish
 from trimtab.train.drift.watch import ending
+from trimtab.train.forest.kernels import why_not
 from trimtab.train.processes.sharding import gather, join, wait
 from trimtab.train.processes.world import world
 from trimtab.train.summary import measures, own_losses
@@ -138,6 +139,7 @@ def report_of(fitted: Fitted, notes: tuple[str, ...] = ()) -> TrainReport:
             "sharing": real / processed,
             "tokens_per_second": real / seconds,
             "rows": float(fitted.rows),
+            "kernels": float(not why_not()),
             **fitted.metrics,
         },
     )
