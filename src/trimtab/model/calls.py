@@ -7,6 +7,8 @@ from typing import Any, NoReturn
 from trimtab.records import ToolCall, UserError, tool_call_from_json
 
 OPEN, CLOSE = "<tool_call>", "</tool_call>"
+THINK, THOUGHT = "<think>", "</think>"
+"""What open reasoning models put round their reasoning, before what they say."""
 _CALL = re.compile(f"{OPEN}(.*?){CLOSE}", re.DOTALL)
 
 
@@ -21,6 +23,20 @@ def escape(text: str, markers: tuple[str, ...]) -> str:
 def unescape(text: str) -> str:
     """The inverse of ``escape``: one backslash after each ``<`` goes."""
     return text.replace("<\\", "<")
+
+
+def spell_reasoning(reasoning: str, markers: tuple[str, ...]) -> str:
+    """Reasoning as a turn begins with it; it can spell no marker and not its own end."""
+    return f"{THINK}\n{escape(reasoning.strip(), (*markers, THINK, THOUGHT))}\n{THOUGHT}\n\n"
+
+
+def split_reasoning(text: str) -> tuple[str | None, str]:
+    """``(reasoning, what follows it)`` of an assistant's text; reasoning that never ends is followed by nothing."""
+    start = text.lstrip()
+    if not start.startswith(THINK):
+        return None, text
+    reasoning, _, rest = start.removeprefix(THINK).partition(THOUGHT)
+    return unescape(reasoning.strip()), rest.lstrip()
 
 
 def split_calls(text: str) -> tuple[str, tuple[ToolCall, ...], bool]:

@@ -8,7 +8,17 @@ from functools import cached_property
 from importlib.resources import files
 from pathlib import Path
 
-from trimtab.model.calls import CLOSE, OPEN, escape, hold, split_calls, visible
+from trimtab.model.calls import (
+    CLOSE,
+    OPEN,
+    THINK,
+    escape,
+    hold,
+    spell_reasoning,
+    split_calls,
+    split_reasoning,
+    visible,
+)
 from trimtab.model.folder import Tokenizer, load_tokenizer
 from trimtab.model.tokens import Pieces
 from trimtab.records import Message, ToolSchema, UserError, digest
@@ -31,9 +41,10 @@ class Dialect:
     """One chat template and its parser.
 
     A canonical message has no surrounding white space, no ids, no names and no reasoning (the template shows none of
-    them), and ``parse`` of its rendering gives it back. No default system prompt is injected. Special tokens and
-    call markers inside content are escaped with a backslash (``<\\|im_end|>``), in JSON as ``\\u003c``: content
-    never becomes a special token, a turn or a call.
+    them), and ``parse`` of its rendering gives it back. Reasoning is never part of the history: ``encode_reply``
+    spells that of the last turn, as ``<think>…</think>`` before what it says, and ``parse`` takes it off again.
+    No default system prompt is injected. Special tokens and call markers inside content are escaped with a backslash
+    (``<\\|im_end|>``), in JSON as ``\\u003c``: content never becomes a special token, a turn or a call.
     """
 
     def __init__(self, tokenizer: Tokenizer, template: str, *, own: bool, tools: bool = True) -> None:
@@ -117,27 +128,50 @@ class Dialect:
             raise UserError("the tokenizer merges text across turns, so no exact training mask exists")
         return Encoded(tuple(ids + rest), tuple(trained) + (False,) * len(rest))
 
+    def encode_reply(self, messages: Sequence[Message], tools: Sequence[ToolSchema] = ()) -> Encoded:
+        """Token ids of a conversation that ends with an assistant's turn, that turn's reasoning spelled before it.
+
+        Only the last turn is trained; those before it stand there as serving shows them. Raises UserError.
+        """
+        plain = self.encode_turns(messages, tools)
+        end = len(plain.trained) - plain.trained[::-1].index(True)
+        start = next(place for place in range(end, 0, -1) if not plain.trained[place - 1])
+        text = self.render(messages, tools)
+        turn = slice(*self._spans(text, messages, tools)[-1])
+        spelled = spell_reasoning(messages[-1].reasoning or "", self._markers) if messages[-1].reasoning else ""
+        ids = tuple(self._pieces.encode(spelled + text[turn]))
+        rest = plain.ids[end:]
+        return Encoded(plain.ids[:start] + ids + rest, (False,) * start + (True,) * len(ids) + (False,) * len(rest))
+
     def parse(self, text: str) -> Message:
         """The message that an assistant's text means (end of turn already cut or not).
 
-        A call that is no valid JSON object with name and arguments stays in the content as it stands; see
-        ``malformed``. Never raises.
+        Text that begins with ``<think>`` has reasoning up to ``</think>``. A call that is no valid JSON object with
+        name and arguments stays in the content as it stands; see ``malformed``. Never raises.
         """
-        content, calls, _ = split_calls(self._cut(text))
-        return Message("assistant", content, tool_calls=calls)
+        reasoning, said = split_reasoning(self._cut(text))
+        content, calls, _ = split_calls(said)
+        return Message("assistant", content, tool_calls=calls, reasoning=reasoning)
 
     def malformed(self, text: str) -> bool:
         """Whether ``text`` holds a call, or a part of one, that ``parse`` could not read."""
-        return split_calls(self._cut(text))[2]
+        return split_calls(split_reasoning(self._cut(text))[1])[2]
 
     def visible(self, text: str, *, final: bool = False) -> str:
-        """What of an unfinished reply may be shown: grows only at its end, and shows no part of a call."""
-        return visible(self._cut(text), final=final)
+        """What of an unfinished reply may be shown: grows only at its end, no part of a call, none of its reasoning."""
+        text = self._cut(text)
+        if not final and THINK.startswith(text.lstrip()):
+            return ""
+        return visible(split_reasoning(text)[1], final=final)
 
     def canonical(self, message: Message) -> Message:
         """The message as ``parse`` would give it back: what the template does not show is gone."""
         calls = tuple(replace(call, id="") for call in message.tool_calls)
         return Message(message.role, message.content.strip(), tool_calls=calls)
+
+    def ids(self, text: str) -> list[int]:
+        """Token ids of text in which special tokens may be spelled out: the inverse of ``decode``."""
+        return self._pieces.encode(text)
 
     def decode(self, ids: Sequence[int]) -> str:
         """Text of token ids, special tokens spelled out."""
@@ -179,6 +213,7 @@ class Dialect:
     def _row(self, message: Message) -> dict[str, object]:
         """A message as the template sees it. A native template escapes nothing, so its rows are escaped here."""
         row = message.to_json()
+        row.pop("reasoning", None)
         if self.own:
             return row
         if hold({key: value for key, value in row.items() if key != "content"}, self._markers):

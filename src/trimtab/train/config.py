@@ -102,6 +102,15 @@ class SftConfig(TrainConfig):
     """Supervised fine-tuning: cross-entropy on the assistant's tokens."""
 
     method: Literal["sft"] = "sft"
+    reasoning: Literal["keep", "strip", "auto"] = Field(
+        "strip",
+        description="What becomes of a turn's 'reasoning': 'keep' teaches it as <think>…</think> before what the turn "
+        "says (turns before it are shown without theirs), 'strip' leaves it out, 'auto' teaches both on a sample and "
+        "keeps it where answers to held-out rows are surely better with it.",
+    )
+    reasoning_rows: int = Field(240, ge=1, description="auto: rows that each of the two short runs is taught.")
+    reasoning_probes: int = Field(80, ge=8, description="auto: held-out rows that both are asked.")
+    reasoning_tokens: int = Field(256, ge=8, description="auto: longest answer, reasoning included.")
 
 
 class AnchoredConfig(TrainConfig):

@@ -29,7 +29,10 @@ from trimtab.train.kto import KtoCourse, ThumbRows, with_neighbours
 from trimtab.train.loop import train
 from trimtab.train.match import check_reference
 from trimtab.train.objectives import dpo, sft
-from trimtab.train.processes.sharding import join, spread
+from trimtab.train.processes.sharding import everyones, join, spread
+from trimtab.train.reasoning.ablation import Decision, decide
+from trimtab.train.reasoning.examine import Mark, examine
+from trimtab.train.reasoning.rows import reasoned_group
 from trimtab.train.reference import ReferenceCache
 from trimtab.train.rows import TurnEncoder, example_group, groups_of, preference_group, thumb_group
 
@@ -54,7 +57,31 @@ def train_sft(
     def rows(groups: list[Group], share: bool) -> Course:
         return RowsCourse(groups, config, sft, trained_weight, share)
 
-    return _run(job, _Method("sft", example_group, rows, control), examples)
+    decision = _decision(job, config, examples)
+    make = reasoned_group if decision.choice == "keep" else example_group
+    return _run(job, _Method("sft", make, rows, control, decision=decision), examples)
+
+
+def _decision(job: Job, config: SftConfig, examples: Sequence[Example]) -> Decision:
+    """Whether the rows' reasoning is taught, measured where the configuration says so."""
+    if config.reasoning != "auto":
+        return Decision(config.reasoning, "")
+    here, dialect, numbers = join(), Dialect.of(job.model_folder), precision(config.precision)
+
+    def teach(rows: Sequence[Example], plain: SftConfig, work: Path) -> Path:
+        train_sft(job.model_folder, rows, plain, work=work, out=work / "model", progress=job.progress)
+        return work / "model"
+
+    def ask(folder: Path, probes: Sequence[Example]) -> list[Mark]:
+        marks = examine(folder, probes, dialect, config.reasoning_tokens, numbers) if here.leads else []
+        return everyones(marks, here)[0]
+
+    key = job.identity(
+        precision=numbers.name,
+        dialect=dialect.digest,
+        rows=[(row.id, row.labels.get("weight")) for row in examples],
+    )
+    return decide(examples, config, job.work / "reasoning", teach, ask, key)
 
 
 def train_dpo(
@@ -126,6 +153,9 @@ def train_kto(
     return _run(job, _Method("kto", thumb_group, rows, control, reference, widen, around), unpaired)
 
 
+_PLAIN = Decision("strip", "")
+
+
 @dataclass(frozen=True, slots=True)
 class _Method:
     """What a way of learning from rows adds to the run that they all share."""
@@ -141,6 +171,8 @@ class _Method:
     """What joins the groups before the reference is scored. Raises UserError where the rows together do not do."""
     around: Callable[[Course, Scorer], Course] = lambda course, score: course
     """``(rows, policy's scorer)``: the course that is trained."""
+    decision: Decision = _PLAIN
+    """What was measured about the rows' reasoning; joins the report."""
 
 
 def _run(job: Job, method: _Method, rows: Sequence[Any]) -> TrainReport:
@@ -189,8 +221,9 @@ def _fit(
     watch = watch_of(job, method.control, course.steps, identity, numbers)
     log = train(model, course, chosen.score, job.config, checkpoints, job.log, job.progress, watch)
     notes = (f"no prefix sharing: {chosen.reason}",) if chosen.reason else ()
-    rows_dropped = {"rows_dropped": float(len(dropped) + len(unfit))}
-    return Fitted(model, log, len(groups), rows_dropped, (*notes, *dropped, *unfit))
+    notes = (*notes, method.decision.note) if method.decision.note else notes
+    metrics = {"rows_dropped": float(len(dropped) + len(unfit)), **(method.decision.metrics or {})}
+    return Fitted(model, log, len(groups), metrics, (*notes, *dropped, *unfit))
 
 
 def _with_reference(

@@ -1,0 +1,1 @@
+"""Reasoning in what is taught: kept, stripped, or decided by measuring both."""
