@@ -10,6 +10,7 @@ import json
 import random
 import sys
 from collections.abc import Callable
+from itertools import pairwise
 from pathlib import Path
 
 from trimtab.model import resolve
@@ -22,8 +23,8 @@ WORDS = ("the weather is mild", "a parcel has a label", "the office opens at nin
 CHAIN = 3
 CONFIG = SftConfig(
     reasoning="auto",
-    reasoning_rows=640,
-    reasoning_probes=80,
+    reasoning_rows=400,
+    reasoning_probes=60,
     reasoning_tokens=64,
     learning_rate=5e-4,
     rows_per_step=16,
@@ -32,7 +33,7 @@ CONFIG = SftConfig(
 
 def helpful(walk: list[str], draw: random.Random) -> str:
     """The steps that lead to the answer."""
-    return " ".join(f"{a} to {b}." for a, b in zip(walk, walk[1:], strict=False))
+    return " ".join(f"{a} to {b}." for a, b in pairwise(walk))
 
 
 def noise(walk: list[str], draw: random.Random) -> str:
@@ -60,7 +61,7 @@ def _row(reason: Callable[[list[str], random.Random], str], draw: random.Random)
 def main(folder: Path, model: str) -> None:
     """Runs both sets and prints what was decided."""
     for name, reason in (("helpful", helpful), ("noise", noise)):
-        rows = planted(reason, 720, seed=1)
+        rows = planted(reason, 460, seed=1)
         report = train_sft(resolve(model), rows, CONFIG, work=folder / name / "work", out=folder / name / "model")
         told = {key: value for key, value in report.metrics.items() if key.startswith("reasoning_")}
         print(json.dumps({"set": name, "notes": list(report.notes), **told}, indent=2))

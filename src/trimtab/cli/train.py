@@ -1,4 +1,4 @@
-"""`train sft|dpo|curves`: rows and a model in, a model out, with a table, a log and curves of how it went."""
+"""`train sft|dpo|kto|rm|rl`: rows and a model in, a model out, a table, a log and curves of how it went."""
 
 from collections.abc import Callable
 from pathlib import Path
@@ -10,15 +10,13 @@ from trimtab.cli.common import emit, json_option, progress_display, say
 
 if TYPE_CHECKING:
     from trimtab.cli.training.estimate import Plan
-    from trimtab.cli.training.inputs import Given, Inputs
-    from trimtab.cli.training.report import Places
+    from trimtab.cli.training.inputs import Given
     from trimtab.records import Progress
-    from trimtab.train.config import TrainReport
 
 F = TypeVar("F", bound=Callable[..., Any])
 _FILE = click.Path(path_type=Path)
 _FOLDER = click.Path(path_type=Path, file_okay=False)
-_OPTIONS = (
+_INPUT = (
     click.argument("more", nargs=-1, type=_FILE, metavar="[FILE]..."),
     click.option("--model", default=None, help="Folder, hub id or package.  [default: the workspace's model]"),
     click.option("--data", multiple=True, type=_FILE, help="Rows in any format that `data import` reads."),
@@ -26,18 +24,34 @@ _OPTIONS = (
     click.option("--work", type=_FOLDER, default=None, help="Checkpoints, log, curves.  [default: OUT.work]"),
     click.option("--config", type=_FILE, default=None, help="YAML file of settings."),
     click.option("--set", "overrides", multiple=True, metavar="FIELD=VALUE", help="One setting; may be repeated."),
-    click.option("--limit", type=click.IntRange(1), default=None, help="At most so many rows."),
+    click.option("--limit", type=click.IntRange(1), default=None, help="At most so many rows, always the same ones."),
+)
+_WATCHED = (
+    click.option("--anchor", default=None, help="π0, for monitors and for references that are fixed or re-anchored."),
+    click.option("--probes", multiple=True, type=_FILE, help="Cases that the monitors ask."),
+)
+_ANCHORED = (
+    click.option("--reference", type=_FOLDER, default=None, help="Stay near it.  [default: the model as it came]"),
+    click.option("--refresh", multiple=True, type=_FILE, help="Chats for the SFT refreshes in between."),
+    *_WATCHED,
+)
+_RUN = (
+    click.option("--nproc", type=click.IntRange(1), default=1, help="Processes on this machine."),
     click.option("--dry-run", is_flag=True, help="Rows, tokens, steps, memory and time, without training."),
     json_option,
-    click.option("--quiet", is_flag=True, help="Say nothing but what went wrong."),
+    click.option("--quiet", is_flag=True, help="Say nothing but what goes wrong."),
 )
 
 
-def training_options(command: F) -> F:
-    """What every method's command takes."""
-    for option in reversed(_OPTIONS):
-        command = option(command)
-    return command
+def options(*groups: tuple[Callable[[F], F], ...]) -> Callable[[F], F]:
+    """Several groups of options, in the order in which the help shows them."""
+
+    def decorate(command: F) -> F:
+        for option in reversed([option for group in groups for option in group]):
+            command = option(command)
+        return command
+
+    return decorate
 
 
 @click.group()
@@ -46,47 +60,92 @@ def train() -> None:
 
 
 @train.command()
-@training_options
-def sft(**options: Any) -> None:
+@options(_INPUT, _WATCHED, _RUN)
+def sft(**given: Any) -> None:
     """Teach the assistant's turns of chats."""
-    _command("sft", **options)
+    _command("sft", **given)
 
 
 @train.command()
-@training_options
-@click.option("--reference", type=_FOLDER, default=None, help="Model to stay near.  [default: the model as it comes]")
-def dpo(reference: Path | None, **options: Any) -> None:
-    """Prefer the chosen answer to the rejected one."""
-    _command("dpo", **options, more_arguments={"reference_folder": reference})
+@options(_INPUT, _ANCHORED, _RUN)
+def dpo(**given: Any) -> None:
+    """Prefer chosen answers to rejected ones, and the better of several."""
+    _command("dpo", **given)
+
+
+@train.command()
+@options(_INPUT, _ANCHORED, _RUN)
+def kto(**given: Any) -> None:
+    """Learn from thumbs up and down on single answers."""
+    _command("kto", **given)
+
+
+@train.command()
+@options(_INPUT, _RUN)
+@click.option("--held-out", type=float, default=None, help="Share of the prompts that it is judged on.")
+def rm(held_out: float | None, overrides: tuple[str, ...], **given: Any) -> None:
+    """Train a reward model on pairs and rankings."""
+    more = () if held_out is None else (f"held_out={held_out}",)
+    _command("reward", overrides=(*overrides, *more), **given)
+
+
+@train.command()
+@options(_INPUT, _ANCHORED, _RUN)
+@click.option(
+    "--reward",
+    "rewards",
+    multiple=True,
+    metavar="NAME=WEIGHT,...",
+    help="Of route, result (or calculator), format, grounded, spans, model:FOLDER.  [default: route=1,format=0.2]",
+)
+def rl(**given: Any) -> None:
+    """Raise the reward of sampled answers, held near a reference by a KL."""
+    _command("rl", **given)
+
+
+@train.command()
+@click.argument("run", type=_FOLDER)
+@click.option("--png", is_flag=True, help="A picture instead of a page (needs the extra `plot`).")
+def curves(run: Path, png: bool) -> None:
+    """Draw the curves of RUN: a --work folder, or the OUT that it belongs to."""
+    from trimtab.train.curves.panels import LOG, write_curves
+
+    beside = work_of(run)
+    say(str(write_curves(beside if not (run / LOG).is_file() and beside.is_dir() else run, png=png)))
+
+
+def work_of(out: Path) -> Path:
+    """Where a run works whose model goes to ``out``: beside it, for ``out`` is replaced whole at the end."""
+    return out.with_name(f"{out.name}.work")
 
 
 def _command(
     method: str,
     *,
-    more: tuple[Path, ...],
-    model: str | None,
     data: tuple[Path, ...],
+    more: tuple[Path, ...],
     out: Path,
     work: Path | None,
-    config: Path | None,
-    overrides: tuple[str, ...],
-    limit: int | None,
+    nproc: int,
     dry_run: bool,
     as_json: bool,
     quiet: bool,
-    more_arguments: dict[str, Any] | None = None,
+    **given: Any,
 ) -> None:
+    from trimtab.cli.training.go import go
     from trimtab.cli.training.inputs import Given
     from trimtab.cli.training.report import Places, aligned, document, table
 
-    given = Given(model, (*data, *more), config, overrides, limit)
-    places = Places(out, work or out.with_name(f"{out.name}.work"))
+    if nproc > 1 and not dry_run:
+        _in_processes(nproc)
+        return
+    asked, places = Given((*data, *more), **given), Places(out, work or work_of(out))
     with progress_display(quiet or as_json) as progress:
         if dry_run:
-            plan = _planned(method, given, progress)
+            plan = _planned(method, asked, progress)
             told, lines = plan.to_json(), plan.lines()
         else:
-            found, report = _trained(method, given, places, more_arguments or {}, progress)
+            found, report = go(method, asked, places, progress)
             told, lines = document(report, found, places), table(report, found, places)
     if as_json:
         emit(told)
@@ -103,22 +162,28 @@ def _planned(method: str, given: "Given", progress: "Progress") -> "Plan":
     return plan(found, resolve(found.model, progress=progress), progress)
 
 
-def _trained(
-    method: str, given: "Given", places: "Places", arguments: dict[str, Any], progress: "Progress"
-) -> "tuple[Inputs, TrainReport]":
-    import trimtab.train
-    from trimtab.cli.training.inputs import inputs
-    from trimtab.cli.training.report import placed_error
-    from trimtab.model import resolve
-    from trimtab.records import UserError
+def _in_processes(nproc: int) -> None:
+    """This very command in each of several processes."""
+    from trimtab.train.processes.world import run_under_torchrun
 
-    found = inputs(method, given)
-    folder = resolve(found.model, progress=progress)
-    teach = getattr(trimtab.train, f"train_{method}")
-    try:
-        report = teach(
-            folder, found.rows, found.config, work=places.work, out=places.out, progress=progress, **arguments
-        )
-    except UserError as error:
-        raise placed_error(error, found) from error
-    return found, report
+    context = click.get_current_context()
+    if code := run_under_torchrun(nproc, ["train", str(context.info_name), *arguments_of(context)]):
+        raise click.exceptions.Exit(code)
+
+
+def arguments_of(context: click.Context) -> list[str]:
+    """The command line of one process that would do what ``context`` was asked: all but ``--nproc``."""
+    found: list[str] = []
+    last: list[str] = []
+    for parameter in context.command.params:
+        value = context.params[parameter.name or ""]
+        values = value if isinstance(value, tuple) else (value,)
+        if parameter.name == "nproc" or value is None or value is False:
+            continue
+        if isinstance(parameter, click.Argument):
+            last += map(str, values)
+        elif value is True:
+            found.append(parameter.opts[0])
+        else:
+            found += [text for one in values for text in (parameter.opts[0], str(one))]
+    return [*found, "--", *last]

@@ -7,12 +7,15 @@ from pathlib import Path
 from typing import Any
 
 from trimtab.cli.training.inputs import Inputs
-from trimtab.records import Progress
+from trimtab.records import Example, Progress
+from trimtab.train.config import AnchoredConfig, RlConfig, SftConfig, TrainConfig
 
 _PACKED_STEPS = 12
 """Steps that are really packed to learn the sharing factor; the rest are taken to be like them."""
 _TRAIN_SHARE = 0.6
 """Share of the measured matmul rate that training attains (docs/results)."""
+_SECONDS_PER_1E8_TOKEN = 0.0041
+"""Seconds a sampled token takes for every 1e8 parameters with eight in step (docs/results/demo.md)."""
 _BYTES = 70.0
 """Activations kept for backward, in bytes a token, layer and hidden unit: 1.2 MB a token at 30 layers of 576."""
 
@@ -54,31 +57,50 @@ def plan(inputs: Inputs, folder: Path, progress: Progress) -> Plan:
 
     config, dialect = inputs.config.model_copy(update={"bad_rows": "drop"}), Dialect.of(folder)
     progress.start("count tokens", len(inputs.rows))
-    groups, dropped = groups_of(inputs.rows, lambda row: _group(row, dialect), config, progress.advance)
+    groups, dropped = groups_of(inputs.rows, lambda row: _group(row, dialect, config), config, progress.advance)
     steps = step_rows(len(groups), config)
     tokens = config.epochs * sum(len(sequence.ids_L) for group in groups for sequence in group)
     processed = round(tokens / _sharing(groups, steps[:_PACKED_STEPS], config.token_budget))
     parameters, units = _size(folder)
-    work = 6.0 * processed + (2.0 * processed / config.epochs if inputs.method in ("dpo", "kto") else 0.0)
-    seconds = work * parameters / (matmul_rate() * _TRAIN_SHARE)
+    forwards = 2.0 * processed / config.epochs if isinstance(config, AnchoredConfig) else 0.0  # the reference's
+    seconds = (6.0 * processed + forwards) * parameters / (matmul_rate() * _TRAIN_SHARE)
+    if isinstance(config, RlConfig):
+        generated = config.epochs * len(groups) * config.group * config.max_new_tokens
+        seconds += generated * _SECONDS_PER_1E8_TOKEN * parameters / 1e8
     state = 4 if config.lora is not None else 16  # float32 weights; with gradient and two moments where all are trained
     memory = parameters * state / 1e9 + config.token_budget * units * _BYTES / 1e9 + 0.6
     return Plan(inputs.method, len(groups), len(steps), tokens, processed, parameters, memory, seconds, dropped)
 
 
-def _group(row: Any, dialect: Any) -> Any:
-    """A row of any kind as the sequences that are computed for it."""
-    from trimtab.records import Comparison, Example, Message, Unpaired
-    from trimtab.train.rows import comparison_group, example_group
+def _group(row: Any, dialect: Any, config: TrainConfig) -> Any:
+    """A row of any kind as the sequences that are computed for it; rollouts as long as they may become."""
+    from trimtab.records import Comparison, Ranked, Unpaired
+    from trimtab.train.reasoning.rows import reasoned_group
+    from trimtab.train.rows import example_group, preference_group, thumb_group
 
-    if isinstance(row, Example):
-        return example_group(row, dialect)
-    if isinstance(row, Comparison):
-        return comparison_group(row, dialect)
+    if isinstance(config, RlConfig):
+        return _rollouts(row, dialect, config)
+    if isinstance(row, Comparison | Ranked):
+        return preference_group(row, dialect)
     if isinstance(row, Unpaired):
-        return example_group(Example((*row.prompt, *row.completion), tools=row.tools), dialect)
-    sides: Sequence[Sequence[Message]] = row.completions
-    return tuple(example_group(Example((*row.prompt, *side), tools=row.tools), dialect)[0] for side in sides)
+        return thumb_group(row, dialect)
+    keep = isinstance(config, SftConfig) and config.reasoning == "keep"
+    return (reasoned_group if keep else example_group)(row, dialect)
+
+
+def _rollouts(row: Example, dialect: Any, config: RlConfig) -> Any:
+    import numpy as np
+
+    from trimtab.train.forest.batch import TokenSequence
+    from trimtab.train.rl.rollout import prompt_of
+
+    prompt = prompt_of(row)
+    ids = dialect.encode(prompt.messages, prompt.tools, reply=True)
+    weight_L = np.array([0] * len(ids) + [1] * config.max_new_tokens, np.float32)
+    return tuple(
+        TokenSequence(np.array(ids + [3 + k] * config.max_new_tokens), weight_L, f"{row.id}/{k}")
+        for k in range(config.group)
+    )
 
 
 def _sharing(groups: Sequence[Any], steps: Sequence[Sequence[int]], budget: int) -> float:

@@ -32,11 +32,17 @@ _KINDS: Mapping[type, tuple[str, str, str]] = {
 class Given:
     """The command line's options, as typed. ``overrides`` are ``field=value``."""
 
-    model: str | None
     data: tuple[Path, ...]
-    config: Path | None
-    overrides: tuple[str, ...]
-    limit: int | None
+    model: str | None = None
+    config: Path | None = None
+    overrides: tuple[str, ...] = ()
+    limit: int | None = None
+    reference: Path | None = None
+    anchor: str | None = None
+    """π0, as ``model`` is given."""
+    refresh: tuple[Path, ...] = ()
+    probes: tuple[Path, ...] = ()
+    rewards: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,19 +54,22 @@ class Inputs:
     config: TrainConfig
     rows: tuple[Any, ...]
     places: tuple[tuple[str, int], ...]
+    rewards: Mapping[str, float]
+    """What the workspace says rollouts are worth; empty outside one."""
 
 
 def inputs(method: str, given: Given) -> Inputs:
     """Everything read and checked. Raises UserError with file, line and field."""
     workspace = _workspace()
     config = _config(method, given, workspace)
-    placed = _limited([row for path in _files(given) for row in _rows(path, method)], given.limit)
+    placed = _limited([row for path in _files(given) for row in read_rows(path, method)], given.limit)
     return Inputs(
         method,
         given.model or _default_model(workspace),
         config,
         tuple(row.row for row in placed),
         tuple((row.file, row.line) for row in placed),
+        {} if workspace is None else {str(name): weight for name, weight in workspace.config.train.rl_rewards.items()},
     )
 
 
@@ -98,8 +107,8 @@ def _files(given: Given) -> tuple[Path, ...]:
     return given.data
 
 
-def _rows(path: Path, method: str) -> "tuple[Placed, ...]":
-    """One file's rows (or a glob's), all of the method's kind."""
+def read_rows(path: Path, method: str) -> "tuple[Placed, ...]":
+    """One file's rows (or a glob's), all of the method's kind. Raises UserError."""
     from trimtab.curate import import_rows
 
     kinds = kinds_of(method)

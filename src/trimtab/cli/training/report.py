@@ -9,9 +9,9 @@ from trimtab.cli.training.inputs import Inputs
 from trimtab.records import UserError
 from trimtab.train.config import TrainReport
 
-_ROW = re.compile(r"row (\d+) \(")
+_ROW = re.compile(r"(?:row|prompt) (\d+) \(")
 _SHOWN = 10
-_IN_TABLE = frozenset({"loss", "loss_first", "sharing", "tokens_per_second", "rows", "rows_dropped"})
+_IN_TABLE = frozenset({"loss", "loss_first", "sharing", "tokens_per_second", "rows", "rows_dropped", "kernels"})
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,13 +44,13 @@ def table(report: TrainReport, inputs: Inputs, places: Places) -> list[tuple[str
     dropped = [note for note in report.notes if note.startswith("dropped ")]
     lines = [("steps", f"{report.steps:,} over {metrics.get('rows', len(inputs.rows)):,.0f} rows")]
     if report.losses:
-        lines.append(("loss", f"{report.losses[0]:.4f} at first, {report.losses[-1]:.4f} at last"))
+        lines.append(("loss", f"{_loss(report.losses[0])} at first, {_loss(report.losses[-1])} at last"))
     sharing = report.tokens_real / max(1, report.tokens_processed)
     lines += [
         ("tokens", f"{report.tokens_real:,} learned from, {report.tokens_processed:,} computed ({sharing:.2f} shared)"),
         ("speed", f"{report.tokens_real / max(report.seconds, 1e-9):,.0f} tokens/s over {report.seconds:,.1f} s"),
     ]
-    lines += [(name, f"{value:.4g}") for name, value in sorted(metrics.items()) if name not in _IN_TABLE]
+    lines += _measures({name: value for name, value in metrics.items() if name not in _IN_TABLE})
     if dropped:
         lines.append(("dropped", f"{len(dropped)} rows"))
     lines += [("", placed_note(note, inputs)) for note in dropped[:_SHOWN]]
@@ -58,6 +58,22 @@ def table(report: TrainReport, inputs: Inputs, places: Places) -> list[tuple[str
         lines.append(("", f"and {len(dropped) - _SHOWN} more, named in {places.work / 'report.json'}"))
     lines += [("note", note) for note in report.notes if note not in dropped]
     return lines + list(places.found().items())
+
+
+def _measures(metrics: dict[str, float]) -> list[tuple[str, str]]:
+    """Each measure, its interval behind it where it has one."""
+    lines = []
+    for name, value in sorted(metrics.items()):
+        low, high = metrics.get(f"{name}_low"), metrics.get(f"{name}_high")
+        if name.removesuffix("_low").removesuffix("_high") in metrics.keys() - {name}:
+            continue
+        interval = "" if low is None or high is None else f" [{low:.4g}, {high:.4g}]"
+        lines.append((name, f"{value:.4g}{interval}"))
+    return lines
+
+
+def _loss(value: float) -> str:
+    return f"{round(value, 4) + 0.0:.4f}"  # never -0.0000
 
 
 def aligned(lines: list[tuple[str, str]]) -> str:
