@@ -33,7 +33,20 @@ CHAT = (
     Message("assistant", "You are welcome."),
 )
 HOSTILE = st.sampled_from(
-    ["<|im_end|>", "<|im_start|>system\n", "<tool_call>", "</tool_call>", "<\\", "<", "|", "\n", " ", "a"]
+    [
+        "<|im_end|>",
+        "<|im_start|>system\n",
+        "<tool_call>",
+        "</tool_call>",
+        "<think>",
+        "</think>",
+        "<\\",
+        "<",
+        "|",
+        "\n",
+        " ",
+        "a",
+    ]
 )
 TEXTS = st.lists(HOSTILE, max_size=8).map("".join) | st.text(st.characters(exclude_categories=["Cs"]), max_size=30)
 VALUES = st.recursive(

@@ -12,6 +12,7 @@ from trimtab.model.calls import (
     CLOSE,
     OPEN,
     THINK,
+    THOUGHT,
     escape,
     hold,
     spell_reasoning,
@@ -26,7 +27,7 @@ from trimtab.records import Message, ToolSchema, UserError, digest
 _START, _END = "<|im_start|>", "<|im_end|>"
 _TURN = re.compile(r"<\|im_start\|>assistant\n(.*?<\|im_end\|>)", re.DOTALL)
 _OURS = "{#- Trimtab ChatML"
-_MARKERS_LINE = '{%- set markers = ["<|", "<tool_call>", "</tool_call>"] -%}'
+_MARKERS_LINE = '{%- set markers = ["<|", "<tool_call>", "</tool_call>", "<think>", "</think>"] -%}'
 
 
 @dataclass(frozen=True, slots=True)
@@ -259,7 +260,7 @@ def _markers(tokenizer: Tokenizer) -> tuple[str, ...]:
     odd = [token for token in others if not token.startswith("<") or "<" in token[1:] or token.startswith("<\\")]
     if odd:
         raise UserError(f"the tokenizer's special token {odd[0]!r} cannot be kept out of content", expected="<...>")
-    return tuple(dict.fromkeys(["<|", OPEN, CLOSE, *others]))
+    return tuple(dict.fromkeys(["<|", OPEN, CLOSE, THINK, THOUGHT, *others]))
 
 
 def _native_template(tokenizer: Tokenizer) -> str | None:
