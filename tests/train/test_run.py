@@ -13,6 +13,7 @@ from trimtab.model import load, weights_digest
 from trimtab.records import Comparison, Example, Message, UserError
 from trimtab.train import LoraConfig, PreferenceConfig, SftConfig, train_dpo, train_sft
 from trimtab.train import run as module
+from trimtab.train.config import TrainConfig
 
 SYSTEM = Message("system", "You are the assistant of a small shop. Answer briefly, and never promise what is not so.")
 WORDS = ("tea", "cups", "rice", "salt", "soap", "yarn", "milk", "oats")
@@ -29,7 +30,8 @@ PAIRS = [
     for word in WORDS
 ]
 SFT = SftConfig(epochs=3, rows_per_step=4, learning_rate=3e-3, precision="float32", checkpoint_every=2)
-DPO = PreferenceConfig(**{**SFT.model_dump(), "method": "dpo", "learning_rate": 1e-3})
+SHARED = SFT.model_dump(include=set(TrainConfig.model_fields))
+DPO = PreferenceConfig(**{**SHARED, "method": "dpo", "learning_rate": 1e-3})
 
 
 def tensors(folder: Path) -> list[torch.Tensor]:

@@ -32,7 +32,7 @@ from trimtab.train.objectives import dpo, sft
 from trimtab.train.processes.sharding import everyones, join, spread
 from trimtab.train.reasoning.ablation import Decision, decide
 from trimtab.train.reasoning.examine import Mark, examine
-from trimtab.train.reasoning.rows import reasoned_group
+from trimtab.train.reasoning.rows import reasoned_group, usable
 from trimtab.train.reference import ReferenceCache
 from trimtab.train.rows import TurnEncoder, example_group, groups_of, preference_group, thumb_group
 
@@ -81,7 +81,7 @@ def _decision(job: Job, config: SftConfig, examples: Sequence[Example]) -> Decis
         dialect=dialect.digest,
         rows=[(row.id, row.labels.get("weight")) for row in examples],
     )
-    return decide(examples, config, job.work / "reasoning", teach, ask, key)
+    return decide(examples, config, job.work / "reasoning", teach, ask, key, lambda rows: usable(rows, dialect, config))
 
 
 def train_dpo(

@@ -18,6 +18,8 @@ Teach = Callable[[Sequence[Example], SftConfig, Path], Path]
 """``(rows, config, folder to work in)``: the folder of the model that they teach."""
 Examine = Callable[[Path, Sequence[Example]], list[Mark]]
 """``(model's folder, held-out rows)``: a mark a row."""
+Usable = Callable[[Sequence[Example]], Sequence[Example]]
+"""The rows that both runs can be taught."""
 
 _SEEN = 0.05
 """Share of exact answers, of both arms together, from which exactness tells: below it answers are free text."""
@@ -36,7 +38,13 @@ class Decision:
 
 
 def decide(
-    examples: Sequence[Example], config: SftConfig, work: Path, teach: Teach, examine: Examine, key: str
+    examples: Sequence[Example],
+    config: SftConfig,
+    work: Path,
+    teach: Teach,
+    examine: Examine,
+    key: str,
+    usable: Usable = list,
 ) -> Decision:
     """Keep or strip, from a file of ``work`` where the same question was answered before; ``key`` names the question.
 
@@ -46,16 +54,17 @@ def decide(
     file = work / "decision.json"
     if (known := _known(file, key)) is not None:
         return known
-    taught, probes = split(examples, config)
+    ending = sum(has_reasoning(row.messages[-1]) for row in examples)
+    taught, probes = split(usable(examples), config) if ending else ([], [])
     if len(probes) < _FEWEST or not taught:
-        ending = sum(bool(row.messages) and has_reasoning(row.messages[-1]) for row in examples)
-        return Decision("strip", f"reasoning stripped: {ending} rows end in a turn with reasoning, too few to compare")
+        note = f"reasoning stripped: {ending} rows end in a turn with reasoning, too few to compare"
+        return Decision("strip", note, metrics={"reasoning_kept": 0.0})
     marks: dict[Choice, list[Mark]] = {}
     arms: tuple[Choice, ...] = ("keep", "strip")
     for arm in arms:
         plain = {"reasoning": arm, "monitors": None, "writers": ()}
         marks[arm] = examine(teach(taught, config.model_copy(update=plain), work / arm), probes)
-    decision = judge(marks["keep"], marks["strip"])
+    decision = judge(marks["keep"], marks["strip"], [_question(row) for row in probes])
     write_json(file, {"key": key, "decision": asdict(decision)})
     for arm in arms:
         shutil.rmtree(work / arm, ignore_errors=True)
@@ -63,23 +72,24 @@ def decide(
 
 
 def split(examples: Sequence[Example], config: SftConfig) -> tuple[list[Example], list[Example]]:
-    """Rows to teach and rows to ask, apart by digest, whatever their order; at most a third are asked."""
-    rows = sorted({row.id: row for row in examples}.values(), key=lambda row: digest(["reasoning", row.id]))
+    """Rows to teach and rows to ask, apart by digest of question, whatever their order; at most a third are asked."""
+    rows = sorted({row.id: row for row in examples}.values(), key=lambda row: (_question(row), row.id))
     ending = [row for row in rows if has_reasoning(row.messages[-1])]
     probes = ending[: min(config.reasoning_probes, len(rows) // 3)]
     asked = {_question(row) for row in probes}
     return [row for row in rows if _question(row) not in asked][: config.reasoning_rows], probes
 
 
-def judge(keep: Sequence[Mark], strip: Sequence[Mark]) -> Decision:
+def judge(keep: Sequence[Mark], strip: Sequence[Mark], questions: Sequence[str] | None = None) -> Decision:
     """Keep only where the paired interval of the gain lies above 0: what is not surely better costs tokens.
 
+    Rows of one question count as one cluster.
     Exactness decides where answers are exact at all; else the right answer's probability a token, which is bounded:
     a mean log-probability would be ruled by the few answers that are sure and wrong.
     """
     hits = [[float(mark.exact) for mark in marks] for marks in (keep, strip)]
     chances = [[mark.probability for mark in marks] for marks in (keep, strip)]
-    exact, chance = paired_interval(hits[0], hits[1]), paired_interval(chances[0], chances[1])
+    exact, chance = (paired_interval(with_, without, questions) for with_, without in (hits, chances))
     by_hits = sum(map(sum, hits)) >= _SEEN * 2 * len(keep)
     measure: Literal["exact", "probability"] = "exact" if by_hits else "probability"
     gain, (with_, without) = (exact, hits) if by_hits else (chance, chances)
@@ -100,6 +110,8 @@ def judge(keep: Sequence[Mark], strip: Sequence[Mark]) -> Decision:
         metrics |= {f"reasoning_{name}_{arm}": _mean(v) for arm, v in zip(("keep", "strip"), values, strict=True)}
         ends = {"gain": interval.value, "gain_low": interval.low, "gain_high": interval.high}
         metrics |= {f"reasoning_{name}_{end}": value for end, value in ends.items()}
+        if interval is gain:
+            metrics |= {f"reasoning_{end}": value for end, value in ends.items()}
     return Decision(choice, note, measure, gain, metrics)
 
 
@@ -108,7 +120,7 @@ _NAMES = {"exact": "exact answers", "probability": "the right answer's probabili
 
 def _question(row: Example) -> str:
     """Rows that ask the same are never on both sides."""
-    return digest([turn.to_json() for turn in stripped(row).messages[:-1]])
+    return digest(["reasoning", *(turn.to_json() for turn in stripped(row).messages[:-1])])
 
 
 def _known(file: Path, key: str) -> Decision | None:

@@ -15,7 +15,9 @@ from trimtab.engine.memory import give_back
 from trimtab.engine.rollouts import Draw, RolloutSampler
 from trimtab.model import Dialect, load
 from trimtab.records import Example, Message
+from trimtab.text import normalise, number_spans
 from trimtab.train.forest.precision import Precision
+from trimtab.train.processes.world import world
 
 _THOUGHT = "</think>"
 
@@ -34,6 +36,7 @@ class Mark:
 def examine(folder: Path, probes: Sequence[Example], dialect: Dialect, tokens: int, numbers: Precision) -> list[Mark]:
     """Greedy answers to all but the last turn of each row, marked against that turn."""
     model: Any = load(folder)
+    model.to(world().device)
     prompts = [tuple(dialect.encode(row.messages[:-1], row.tools, reply=True)) for row in probes]
     sampler = RolloutSampler(model, dtype=numbers.compute, stop_ids=dialect.stop_ids)
     groups = sampler.sample(prompts, [(place,) for place in range(len(probes))], 1, Draw(tokens, 0.0))
@@ -48,9 +51,21 @@ def examine(folder: Path, probes: Sequence[Example], dialect: Dialect, tokens: i
 
 
 def same(answer: Message, right: Message) -> bool:
-    """Whether two answers say and call the same, white space and reasoning apart."""
+    """Whether two answers say and call the same: reasoning, case and punctuation apart.
+
+    Where the right answer ends in a number, its last number alone has to be the answer's.
+    """
     calls = [[(call.name, dict(call.arguments)) for call in turn.tool_calls] for turn in (answer, right)]
-    return answer.content.split() == right.content.split() and calls[0] == calls[1]
+    if calls[0] != calls[1]:
+        return False
+    said, expected = number_spans(answer.content), number_spans(right.content)
+    if expected and not normalise(right.content[expected[-1][1] :]):
+        return bool(said) and said[-1][2] == expected[-1][2]
+    if [number for *_, number in said] != [number for *_, number in expected]:
+        return False  # the normal form knows no signs and no decimal points
+    if not (form := normalise(right.content)):
+        return answer.content.split() == right.content.split()
+    return normalise(answer.content) == form
 
 
 def _probability(model: Any, dialect: Dialect, prompt: Sequence[int], ids: Sequence[int], row: Example) -> float:

@@ -11,9 +11,10 @@ from typing import Protocol
 import numpy as np
 
 from trimtab.model import Encoded
-from trimtab.records import Example, Message, ToolSchema
+from trimtab.records import Example, Message, ToolSchema, UserError
+from trimtab.train.config import SftConfig
 from trimtab.train.forest.batch import Group, TokenSequence
-from trimtab.train.rows import TurnEncoder, example_group, row_weight
+from trimtab.train.rows import TurnEncoder, example_group, groups_of, row_weight
 
 
 class ReplyEncoder(TurnEncoder, Protocol):
@@ -30,6 +31,25 @@ def has_reasoning(turn: Message) -> bool:
 def stripped(example: Example) -> Example:
     """The row without reasoning."""
     return replace(example, messages=tuple(replace(turn, reasoning=None) for turn in example.messages))
+
+
+def usable(examples: Sequence[Example], dialect: ReplyEncoder, config: SftConfig) -> list[Example]:
+    """The rows that can be taught with their reasoning, and so without it too.
+
+    Raises UserError as ``rows.groups_of``, before anything is trained, where the configuration says to stop at others.
+    """
+
+    def fits(row: Example) -> bool:
+        try:
+            groups_of([row], lambda row: reasoned_group(row, dialect), config)
+        except UserError:
+            return False
+        return True
+
+    if config.bad_rows == "stop":
+        groups_of(examples, lambda row: reasoned_group(row, dialect), config)
+        return list(examples)
+    return [row for row in examples if fits(row)]
 
 
 def reasoned_group(example: Example, dialect: ReplyEncoder) -> Group:
