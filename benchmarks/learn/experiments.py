@@ -1,6 +1,6 @@
 """The experiments by name, in the order in which they build on one another."""
 
-from benchmarks.learn import calculator, cycles, grounding, preference, rollouts
+from benchmarks.learn import calculator, cycles, grounding, preference, reasoning, rollouts
 from benchmarks.learn.result import Experiment
 
 EXPERIMENTS: dict[str, Experiment] = {
@@ -12,4 +12,5 @@ EXPERIMENTS: dict[str, Experiment] = {
     "flawed_reward": rollouts.flawed,
     "grounding": grounding.run,
     "cycles": cycles.run,
+    "reasoning": reasoning.run,
 }
