@@ -23,11 +23,12 @@ WORDS = ("the weather is mild", "a parcel has a label", "the office opens at nin
 CHAIN = 3
 CONFIG = SftConfig(
     reasoning="auto",
-    reasoning_rows=400,
-    reasoning_probes=60,
+    reasoning_rows=192,
+    reasoning_probes=48,
     reasoning_tokens=64,
     learning_rate=5e-4,
-    rows_per_step=16,
+    rows_per_step=12,
+    checkpoint_every=4,
 )
 
 
@@ -61,7 +62,7 @@ def _row(reason: Callable[[list[str], random.Random], str], draw: random.Random)
 def main(folder: Path, model: str) -> None:
     """Runs both sets and prints what was decided."""
     for name, reason in (("helpful", helpful), ("noise", noise)):
-        rows = planted(reason, 460, seed=1)
+        rows = planted(reason, 240, seed=1)
         report = train_sft(resolve(model), rows, CONFIG, work=folder / name / "work", out=folder / name / "model")
         told = {key: value for key, value in report.metrics.items() if key.startswith("reasoning_")}
         print(json.dumps({"set": name, "notes": list(report.notes), **told}, indent=2))

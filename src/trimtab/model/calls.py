@@ -27,7 +27,7 @@ def unescape(text: str) -> str:
 
 def spell_reasoning(reasoning: str, markers: tuple[str, ...]) -> str:
     """Reasoning as a turn begins with it; it can spell no marker and not its own end."""
-    return f"{THINK}\n{escape(reasoning.strip(), (*markers, THINK, THOUGHT))}\n{THOUGHT}\n\n"
+    return f"{THINK}\n{escape(reasoning.strip(), markers)}\n{THOUGHT}\n\n"
 
 
 def split_reasoning(text: str) -> tuple[str | None, str]:
