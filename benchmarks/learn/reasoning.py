@@ -19,9 +19,8 @@ CONFIG = SftConfig(
     reasoning_rows=ROWS,
     reasoning_probes=HELD_OUT,
     reasoning_tokens=48,
-    learning_rate=3e-4,
-    rows_per_step=8,
-    epochs=2,
+    learning_rate=2e-4,
+    rows_per_step=4,
 )
 NAMES = ("Ada", "Ben", "Carl", "Dan", "Eve", "Fred", "Gus", "Hugo", "Ida", "Jack", "Kim", "Leo", "Max", "Nora")
 IDLE = ("rain", "blue", "stone", "often", "lamp", "seven", "green", "river", "late", "chair", "north", "paper")
@@ -75,8 +74,15 @@ def _row(reason: Reason, hops: int, draw: random.Random) -> Example:
     for _ in range(hops):
         path.append(takers[path[-1]])
     told = " ".join(f"{giver} gives to {takers[giver]}." for giver in draw.sample(ring, LISTED))
-    question = f"{told} {path[0]} has the parcel. Who has it {hops} hand{'s' * (hops > 1)} on?"
-    return Example((Message("user", question), Message("assistant", f"{path[-1]}.", reasoning=reason(path, draw))))
+    question, answer = _asked(path)
+    return Example((Message("user", f"{told} {question}"), Message("assistant", answer, reasoning=reason(path, draw))))
+
+
+def _asked(path: list[str]) -> tuple[str, str]:
+    """The question, and an answer that begins with where a list of one step is looked up."""
+    if len(path) == 2:
+        return f"Who does {path[0]} give to?", f"{path[0]} gives to {path[1]}."
+    return f"{path[0]} has the parcel. Who has it {len(path) - 1} hands on?", f"{path[-1]}."
 
 
 def _taught(place: Place, name: str) -> TrainReport:
