@@ -11,7 +11,7 @@ from trimtab.records import Case, Comparison, Example
 from trimtab.train import DriftControl, PreferenceConfig, SftConfig, train_dpo, train_sft
 from trimtab.train.drift.measures import Measured, Reading
 
-CYCLES, PAIRS, PROBES, TAUGHT = 5, 64, 60, 120
+CYCLES, PAIRS, PROBES, TAUGHT = 5, 40, 48, 96
 FREE = PreferenceConfig(learning_rate=2e-5, rows_per_step=8, token_budget=2048, max_tokens=1024, bad_rows="drop")
 HELD = FREE.model_copy(update={"reference": "fixed", "refresh_every": 2, "refresh_steps": 1, "refresh_rate": 2e-5})
 TEACH = SftConfig(learning_rate=1e-4, rows_per_step=8, token_budget=4096, max_tokens=1024, bad_rows="drop")

@@ -11,14 +11,14 @@ from trimtab.train import PreferenceConfig, SftConfig, train_dpo, train_sft
 from trimtab.train.grounding.pairs import names_of, support_pairs
 from trimtab.train.grounding.spans import Answer, answer_rate, evidence_of, ungrounded_rate
 
-TAUGHT, PAIRED, HELD_OUT = 120, 240, 240
-SIZES = (0, 80, 240)
+TAUGHT, PAIRED, HELD_OUT = 96, 160, 200
+SIZES = (0, 160)
 TEACH = SftConfig(learning_rate=1e-4, rows_per_step=8, token_budget=4096, max_tokens=1024, bad_rows="drop")
 PREFER = PreferenceConfig(learning_rate=1e-5, rows_per_step=8, token_budget=4096, max_tokens=1024, bad_rows="drop")
 
 
 def run(place: Place) -> Result:
-    """The rates after SFT alone, and after 80 and 240 support pairs on top of it."""
+    """The rates after SFT alone, and after 160 support pairs on top of it."""
     examples, cases = grounded(place.data)
     start = _taught(place, examples[:TAUGHT])
     pairs = _pairs(examples[TAUGHT:])[:PAIRED]

@@ -11,15 +11,15 @@ from trimtab.records import Comparison
 from trimtab.stats import Interval, wilson
 from trimtab.train import PreferenceConfig, train_dpo
 
-SIZES = (0, 60, 180, 420)
-HELD_OUT, PROBES = 200, 40
+SIZES = (0, 60, 180)
+HELD_OUT, PROBES = 200, 32
 GATE = 0.1
 """Nats a token."""
 CONFIG = PreferenceConfig(learning_rate=5e-6, rows_per_step=8, token_budget=2048, max_tokens=1024, bad_rows="drop")
 
 
 def run(place: Place) -> Result:
-    """Margin accuracy and KL after 0 to 420 pairs."""
+    """Margin accuracy and KL after 0 to 180 pairs."""
     train, test = split(place.data)
     accuracy, drift = [], []
     for size in SIZES:

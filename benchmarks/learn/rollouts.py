@@ -17,7 +17,7 @@ from trimtab.train.rl.rollout import Completion, Prompt
 
 START = 60
 """Problems taught before: enough to call the tool, not enough to do it well."""
-STEPS, PROMPTS, HELD_OUT = 24, 4, 120
+STEPS, PROMPTS, HELD_OUT = 20, 4, 100
 CONFIG = RlConfig(
     learning_rate=1e-5,
     rows_per_step=PROMPTS,
