@@ -1,6 +1,7 @@
 """Training from the command line: files in, a model out, and every mistake named by file, line and field."""
 
 import json
+import os
 from itertools import pairwise
 from pathlib import Path
 from typing import Any
@@ -147,6 +148,23 @@ def test_a_workspace_gives_model_and_settings(here: Path, tiny: str, capsys: pyt
     assert json.loads(capsys.readouterr().out)["steps"] == 3
     assert code(*asked, "--set", "rows_per_step=6") == 0
     assert json.loads(capsys.readouterr().out)["steps"] == 1
+
+
+def test_rows_are_dressed_as_the_workspaces_turn_dresses_them(
+    here: Path, tiny: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert "no workspace" in refused(
+        capsys, "sft", written(here / "rows.jsonl", CHATS), "--model", tiny, "--out", "o", "--dress"
+    )
+    assert code("init", "shop") == 0
+    capsys.readouterr()
+    tokens = []
+    for more in ((), ("--dress",)):
+        os.chdir(here / "shop")
+        settings = ("--set", "max_tokens=9999", "--dry-run", "--json")
+        assert code("train", "sft", "../rows.jsonl", "--model", tiny, "--out", "o", *settings, *more) == 0
+        tokens.append(json.loads(capsys.readouterr().out)["tokens"])
+    assert tokens[1] > 5 * tokens[0]
 
 
 def test_a_dry_run_counts_as_the_run_does(here: Path, tiny: str, capsys: pytest.CaptureFixture[str]) -> None:

@@ -25,6 +25,7 @@ _INPUT = (
     click.option("--config", type=_FILE, default=None, help="YAML file of settings."),
     click.option("--set", "overrides", multiple=True, metavar="FIELD=VALUE", help="One setting; may be repeated."),
     click.option("--limit", type=click.IntRange(1), default=None, help="At most so many rows, always the same ones."),
+    click.option("--dress", is_flag=True, help="Rows under the workspace's system prompt and tools, as `run` does."),
 )
 _WATCHED = (
     click.option("--anchor", default=None, help="π0, for monitors and for references that are fixed or re-anchored."),

@@ -1,6 +1,6 @@
 """What a training command was given: configuration, model and rows, each checked before anything is computed."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -43,6 +43,7 @@ class Given:
     refresh: tuple[Path, ...] = ()
     probes: tuple[Path, ...] = ()
     rewards: tuple[str, ...] = ()
+    dress: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,7 +68,7 @@ def inputs(method: str, given: Given) -> Inputs:
         method,
         given.model or _default_model(workspace),
         config,
-        tuple(row.row for row in placed),
+        tuple(_dressed([row.row for row in placed], workspace) if given.dress else (row.row for row in placed)),
         tuple((row.file, row.line) for row in placed),
         {} if workspace is None else {str(name): weight for name, weight in workspace.config.train.rl_rewards.items()},
     )
@@ -129,6 +130,19 @@ def read_rows(path: Path, method: str) -> "tuple[Placed, ...]":
 def spoken(method: str) -> str:
     """A method as the command line calls it."""
     return "rm" if method == "reward" else method
+
+
+def _dressed(rows: Sequence[Any], workspace: "Workspace | None") -> list[Any]:
+    """The rows under the workspace's system prompt and tools, as `run` teaches and `serve` asks. Raises UserError."""
+    from trimtab.loop.rows import dress_of
+
+    if workspace is None:
+        raise UserError("no workspace here to dress the rows with", field="dress", fix="Leave out --dress")
+    dress = dress_of(workspace)
+    kinds: dict[type, Callable[[Any], Any]] = {Example: dress.example, Comparison: dress.pair, Unpaired: dress.thumb}
+    if undressed := next((row for row in rows if type(row) not in kinds), None):
+        raise UserError(f"{_KINDS[type(undressed)][0]} cannot be dressed", field="dress", fix="Leave out --dress")
+    return [kinds[type(row)](row) for row in rows]
 
 
 def _limited(rows: "Sequence[Placed]", limit: int | None) -> "Sequence[Placed]":
