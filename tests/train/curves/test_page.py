@@ -85,4 +85,15 @@ def test_numbers_read_well(value: float, text: str) -> None:
 def test_one_spike_does_not_flatten_a_curve() -> None:
     spiked = Panel("x", tuple((float(i), 100.0 if i == 0 else 1 + i / 200) for i in range(200)))
     assert span(spiked)[1] < 5
-    assert span(Panel("x", ((1.0, 3.0),)))[0] < 3 < span(Panel("x", ((1.0, 3.0),)))[1]
+
+
+@pytest.mark.parametrize("value", [3e-4, 0.0, -2.0])
+def test_a_flat_curve_has_room_and_ticks_that_differ(value: float) -> None:
+    low, high = span(Panel("x", ((1.0, value), (2.0, value))))
+    assert low < value < high
+    labels = [number(tick) for tick in ticks(low, high)]
+    assert len(set(labels)) == len(labels) > 1
+
+
+def test_one_step_is_one_step() -> None:
+    assert "sft · 1 step<" in page(Curves("sft", 1, (Panel("loss", ((1.0, 2.0),)),)))

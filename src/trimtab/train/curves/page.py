@@ -23,7 +23,7 @@ def page(curves: Curves) -> str:
     method = [(i, panel) for i, panel in enumerate(curves.panels) if not panel.monitor]
     watched = [(i, panel) for i, panel in enumerate(curves.panels) if panel.monitor]
     parts = {
-        "TITLE": escape(f"{curves.method} · {curves.steps} steps".strip(" ·")),
+        "TITLE": escape(title(curves)),
         "TILES": "".join(_tile(*fact) for fact in _tiles(curves)),
         "PANELS": _section("Training", method, curves) + _section("Monitors", watched, curves),
         "KEY": _key(curves),
@@ -33,6 +33,11 @@ def page(curves: Curves) -> str:
     for name, text in parts.items():
         template = template.replace("{{" + name + "}}", text)
     return template
+
+
+def title(curves: Curves) -> str:
+    """The run in a few words."""
+    return f"{curves.method} · {curves.steps} step{'s' * (curves.steps != 1)}".strip(" ·")
 
 
 def number(value: float) -> str:
@@ -64,6 +69,8 @@ def span(panel: Panel) -> tuple[float, float]:
     the start does not either: the top is cut at six times the spread of the middle 98 %."""
     values = sorted(value for _, value in panel.points)
     low, high = values[0], values[-1]
+    if high - low <= 1e-9 * abs(high):
+        return low - (abs(low) / 2 or 1.0), high + (abs(high) / 2 or 1.0)
     cut = max(1, len(values) // 50)
     if len(values) >= 50 and high - low > 6 * (values[-1 - cut] - values[cut]) > 0:
         low, high = min(low, values[cut]), values[-1 - cut]
@@ -186,9 +193,12 @@ def _tile(name: str, value: str) -> str:
 
 
 def _key(curves: Curves) -> str:
-    items = ['<span><i class="k-faint"></i>each step</span>', '<span><i class="k-line"></i>trend</span>']
-    if any(panel.limits for panel in curves.panels):
-        items.append('<span><i class="k-limit"></i>threshold, shaded beyond</span>')
+    items = []
+    if any(panel.trend for panel in curves.panels):
+        items += ['<span><i class="k-faint"></i>each step</span>', '<span><i class="k-line"></i>trend</span>']
+    sides = {limit.side for panel in curves.panels for limit in panel.limits}
+    if sides:
+        items.append(f'<span><i class="k-limit"></i>{"threshold, shaded beyond" if sides - {""} else "clip"}</span>')
     if curves.refreshes:
         items.append('<span><i class="k-band"></i>SFT refresh</span>')
     return "".join(items)

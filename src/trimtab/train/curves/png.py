@@ -4,7 +4,7 @@ import io
 from typing import Any
 
 from trimtab.records import UserError
-from trimtab.train.curves.page import span
+from trimtab.train.curves.page import span, title
 from trimtab.train.curves.panels import Curves, Panel
 
 _COLUMNS = 3
@@ -21,7 +21,7 @@ def picture(curves: Curves) -> bytes:
     rows = -(-len(curves.panels) // _COLUMNS)
     figure = Figure(figsize=(4.4 * _COLUMNS, 2.7 * rows + 0.4), layout="constrained", dpi=150)
     FigureCanvasAgg(figure)
-    figure.suptitle(f"{curves.method} · {curves.steps} steps", fontsize=13, fontweight="bold")
+    figure.suptitle(title(curves), fontsize=13, fontweight="bold")
     grid: Any = figure.subplots(rows, _COLUMNS, squeeze=False)
     for axes, panel in zip(grid.flat, curves.panels, strict=False):
         _draw(axes, panel, curves)
