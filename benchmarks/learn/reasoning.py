@@ -39,7 +39,7 @@ def idle(path: list[str], draw: random.Random) -> str:
     return " ".join(draw.choices(IDLE, k=10)) + "."
 
 
-SETS: dict[str, tuple[Reason, int, float]] = {"walk of 3": (walked, FAR, 1.0), "noise before 1": (idle, 1, 0.0)}
+SETS: dict[str, tuple[Reason, int, float]] = {"walk of 3": (walked, FAR, 1.0), "noise": (idle, 1, 0.0)}
 """How the rows reason, how far the answer is, and what ought to be decided: 1 is keep."""
 
 
