@@ -25,7 +25,7 @@ def run(place: Place) -> Result:
     for size in SIZES:
         folder = preferred(place, "dpo", train[:size], CONFIG)
         accuracy.append(Point.of(size, margin_accuracy(folder, place.model, test)))
-        drift.append(Point.of(size, drift_of(folder, place.model, test)))
+        drift.append(Point.of(size, drift_of(folder, place.model, test)) if size else Point(0, 0.0, 0.0, 0.0, PROBES))
     held = apart(accuracy[0], accuracy[-1]) and accuracy[-1].value > 0.5 and drift[-1].high < GATE
     panels = (
         Panel("Held-out margin accuracy", "pairs", "share of pairs", {"DPO": tuple(accuracy)}),

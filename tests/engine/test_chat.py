@@ -80,6 +80,14 @@ def test_a_broken_call_is_said_to_be_one_and_never_shown(dialect: Dialect) -> No
     assert "".join(heard) == "Well."
 
 
+def test_the_text_of_a_broken_call_has_no_reasoning(dialect: Dialect) -> None:
+    engine = Scripted(dialect, '<think>\nsecret\n</think>\n\n<tool_call>{"name": oops</tool_call>')
+    reply = asyncio.run(Chat(engine, dialect).reply(ASK))
+    assert reply.malformed
+    assert "oops" in reply.text
+    assert "secret" not in reply.text
+
+
 def test_a_stop_string_cuts_the_text_and_frees_the_slot(dialect: Dialect) -> None:
     engine = Scripted(dialect, "one two STOP three", end=None)
     heard: list[str] = []

@@ -6,6 +6,7 @@ from dataclasses import dataclass, replace
 
 from trimtab.engine.core import Chunk, Engine, Finish, Request, Sampling
 from trimtab.engine.detokenise import Detokeniser, StopStrings
+from trimtab.model.calls import split_reasoning
 from trimtab.model.dialect import Dialect
 from trimtab.records import Message, ToolSchema, UserError
 
@@ -14,7 +15,7 @@ _GREEDY = Sampling()
 
 @dataclass(frozen=True, slots=True)
 class Reply:
-    """One assistant turn. ``text`` is as generated, without its end of turn and stop string.
+    """One assistant turn. ``text`` is as generated, without its reasoning, end of turn and stop string.
 
     ``token_ids`` and ``logprobs`` are all that was generated, those two included.
     """
@@ -131,7 +132,7 @@ class _Turn:
     def reply(self, prompt_tokens: int, weights: str) -> Reply:
         return Reply(
             message=self._dialect.parse(self._text),
-            text=self._text,
+            text=split_reasoning(self._text)[1],
             finish=self._finish,
             prompt_tokens=prompt_tokens,
             token_ids=tuple(self._ids),
