@@ -1,5 +1,6 @@
 """A panel as a small SVG: lines with their intervals, or bars where every series has one point."""
 
+import math
 from html import escape
 
 from benchmarks.learn.result import Panel, Series
@@ -37,7 +38,8 @@ class _Frame:
         points = [point for series in panel.series.values() for point in series]
         tops = [point.high for point in points] + ([panel.limit] if panel.limit is not None else [])
         bottoms = [0.0, *(point.low for point in points)]
-        self.low, self.high = min(bottoms), max(tops) * 1.05 or 1.0
+        self.ticks = _ticks(min(bottoms), max(tops) * 1.02 or 1.0)
+        self.low, self.high = self.ticks[0], self.ticks[-1]
         self.left, self.right = min(p.x for p in points), max(p.x for p in points)
         self.xs = sorted({point.x for point in points})
 
@@ -49,10 +51,18 @@ class _Frame:
         return HEIGHT - BOTTOM - (value - self.low) / (self.high - self.low) * (HEIGHT - TOP - BOTTOM)
 
 
+def _ticks(low: float, high: float) -> list[float]:
+    """Round numbers from at most ``low`` to at least ``high``, four to seven of them."""
+    rough = (high - low) / 5
+    size = 10.0 ** math.floor(math.log10(rough))
+    step = next(size * factor for factor in (1, 2, 2.5, 5, 10) if size * factor >= rough)
+    first, last = math.floor(low / step), math.ceil(high / step)
+    return [place * step for place in range(first, last + 1)]
+
+
 def _axes(frame: _Frame, panel: Panel, *, ticks_x: bool) -> str:
     rows = []
-    for step in range(5):
-        value = frame.low + (frame.high - frame.low) * step / 4
+    for value in frame.ticks:
         y = frame.y(value)
         rows.append(f'<line x1="{LEFT}" x2="{WIDTH - RIGHT}" y1="{y:.1f}" y2="{y:.1f}" stroke="#e5e5e5"/>')
         rows.append(f'<text x="{LEFT - 8}" y="{y + 4:.1f}" text-anchor="end" fill="#555">{value:.3g}</text>')
