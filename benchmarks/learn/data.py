@@ -24,9 +24,11 @@ def tool_examples(folder: Path, name: str, split: str) -> list[Example]:
     return [example for example in found if example is not None]
 
 
-def grounded(folder: Path, name: str = "nq_open_oracle/grounded_qa") -> tuple[list[Example], list[Case]]:
+def grounded(
+    folder: Path, name: str = "nq_open_oracle/grounded_qa", passage_words: int = 60
+) -> tuple[list[Example], list[Case]]:
     """Questions with passages: rows to teach and cases to judge, in halves that share no question."""
-    adapter = adapter_named("grounded_qa", AdapterOptions())
+    adapter = adapter_named("grounded_qa", AdapterOptions(passage_words=passage_words))
     found = [row for row in rows(folder, name) if adapter.example(row) is not None]
     middle = len(found) // 2
     examples = [adapter.example(row) for row in found[:middle]]

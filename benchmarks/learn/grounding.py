@@ -13,13 +13,15 @@ from trimtab.train.grounding.spans import Answer, answer_rate, evidence_of, ungr
 
 TAUGHT, PAIRED, HELD_OUT = 96, 160, 200
 SIZES = (0, 160)
+PASSAGE_WORDS = 50
+"""Four passages a question, three of them beside the point: enough to cite the wrong one."""
 TEACH = SftConfig(learning_rate=1e-4, rows_per_step=8, token_budget=4096, max_tokens=1024, bad_rows="drop")
 PREFER = PreferenceConfig(learning_rate=1e-5, rows_per_step=8, token_budget=4096, max_tokens=1024, bad_rows="drop")
 
 
 def run(place: Place) -> Result:
     """The rates after SFT alone, and after 160 support pairs on top of it."""
-    examples, cases = grounded(place.data)
+    examples, cases = grounded(place.data, "nq_open_oracle/grounded_qa_multi", PASSAGE_WORDS)
     start = _taught(place, examples[:TAUGHT])
     pairs = _pairs(examples[TAUGHT:])[:PAIRED]
     loose, answering = [], []
