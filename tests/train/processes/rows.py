@@ -11,7 +11,6 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-import torch
 from tests.train import test_run
 from tests.train.test_run import EXAMPLES, PAIRS
 
@@ -104,7 +103,6 @@ def main(folder: Path) -> None:
     found["full_left"] = [path.name for path in (folder / "full" / "checkpoint").iterdir()]
     if here.leads:
         (folder / "found.json").write_text(json.dumps(found))
-    torch.distributed.destroy_process_group()
 
 
 if __name__ == "__main__":

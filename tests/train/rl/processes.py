@@ -21,4 +21,3 @@ def run(folder: Path, name: str) -> TrainReport:
 if __name__ == "__main__":
     torch.set_num_threads(1)
     run(Path(sys.argv[1]), "two")
-    torch.distributed.destroy_process_group()

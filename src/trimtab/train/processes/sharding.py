@@ -4,7 +4,9 @@ Every process runs the same number of forward and backward passes in the same or
 parameters from all. A process without a micro-batch of its own runs another's with weight zero.
 """
 
+import atexit
 import copy
+import time
 from collections.abc import Sequence
 from datetime import timedelta
 from typing import Any, TypeVar
@@ -24,6 +26,8 @@ from trimtab.train.processes.world import World, world
 T = TypeVar("T")
 _PATIENCE = timedelta(hours=12)
 """A lost process is the launcher's to notice; one that waits while another writes a big model must not give up."""
+_PARTING = 0.3
+"""Seconds for Gloo's threads at the end."""
 _ROOT, _SKELETON = "_trimtab_root", "_trimtab_skeleton"
 
 
@@ -35,7 +39,19 @@ def join() -> World:
         if gpu:
             torch.cuda.set_device(here.device)
         dist.init_process_group("cpu:gloo,cuda:nccl" if gpu else "gloo", timeout=_PATIENCE)
+        atexit.register(_leave)
     return here
+
+
+def _leave() -> None:
+    """Parts from the other processes while the interpreter is whole.
+
+    Gloo's threads free the last tensors they carried after the result is handed over, and need the interpreter for
+    it; one that is already being torn down aborts the process (https://github.com/pytorch/pytorch/issues/190489).
+    """
+    if dist.is_initialized():
+        dist.destroy_process_group()
+    time.sleep(_PARTING)
 
 
 def shard(model: Any, *, compute: torch.dtype | None = None, mesh: DeviceMesh | None = None) -> None:
