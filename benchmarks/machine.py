@@ -62,11 +62,12 @@ def main() -> None:
 
     from benchmarks.channel import Channel, peak_megabytes
 
-    steps = json.loads(Path(sys.argv[1]).read_text(encoding="utf-8"))["steps"]
+    job = json.loads(Path(sys.argv[1]).read_text(encoding="utf-8"))
+    steps = json.loads(Path(job["workload"]).read_text(encoding="utf-8"))
     channel = Channel()
     matmul_rate("bfloat16"), matmul_rate("float32")
     channel.say(ready=True)
-    for _ in range(steps):
+    for _ in steps:
         channel.wait()
         channel.say(**{dtype: statistics.median(matmul_rate(dtype)) for dtype in ("bfloat16", "float32")})
     channel.say(peak_mb=peak_megabytes())

@@ -32,8 +32,8 @@ def figures(results: Results) -> dict[str, Any]:
     found |= _vs_best(results)
     if ratios := memory(results):
         found["memory_vs_default"] = max(ratios.values())
-    if _has(results, "sft", "ours", "matmul"):
-        found["roofline_share"] = roofline(results["sft"]["ours"], results["sft"]["matmul"])
+    if _has(results, "roofline", "ours", "matmul"):
+        found["roofline_share"] = roofline(**results["roofline"])
     if gaps := loss_gaps(results):
         found["loss_gap_float32"] = max(gaps.values())
     return found

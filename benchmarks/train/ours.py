@@ -26,6 +26,7 @@ from trimtab.train.loop import optimiser_step
 from trimtab.train.objectives import Objective, dpo, sft
 from trimtab.train.objectives.reward import bradley_terry
 from trimtab.train.optimisers import adamw
+from trimtab.train.pages import pages_held
 from trimtab.train.reference import ReferenceCache
 
 Row = dict[str, Any]
@@ -145,11 +146,12 @@ def main() -> None:
     trained, step = side_of(job, steps)
     parameters = sum(parameter.numel() for parameter in trained.model.parameters())
     channel.say(ready=True, threads=torch.get_num_threads(), parameters=parameters, shared=trained.chosen.share)
-    for number in range(len(steps)):
-        channel.wait()
-        began = time.perf_counter()
-        line = step(number)
-        channel.say(**line | {"seconds": time.perf_counter() - began})
+    with pages_held():  # as the loop does
+        for number in range(len(steps)):
+            channel.wait()
+            began = time.perf_counter()
+            line = step(number)
+            channel.say(**line | {"seconds": time.perf_counter() - began})
     channel.say(peak_mb=peak_megabytes())
 
 

@@ -30,7 +30,8 @@ class Run:
 
 
 RUNS = (
-    Run("sft", "sft", "sft", "sft", ("matmul", "ours", "trl_default", "trl_best")),
+    Run("roofline", "roofline", "sft", "many_rows", ("matmul", "ours")),
+    Run("sft", "sft", "sft", "sft", ("ours", "trl_default", "trl_best")),
     Run("sft_packed", "sft", "sft", "sft", ("trl_packed",)),
     Run("dpo", "dpo", "dpo", "pairs", ("ours", "trl_default", "trl_best")),
     Run("reward", "reward", "reward", "reward_pairs", ("ours", "trl_default")),
@@ -63,6 +64,7 @@ class Setting:
             "prompts": lambda: workload.natural_prompts(model, scale.steps),
             "tools": lambda: workload.tool_traces(model, scale.steps, scale.rows),
             "sgd": lambda: workload.sgd_traces(model, scale.steps, scale.rows, self._data()),
+            "many_rows": lambda: workload.natural_sft(model, 3 * scale.steps, scale.rows),
             "few_rows": lambda: workload.natural_sft(model, 3, 2),
             "few_pairs": lambda: workload.natural_pairs(model, 3, 1),
             "few_reward_pairs": lambda: workload.reward_pairs(model, 3, 1),
@@ -85,7 +87,7 @@ def missing(run: Run, setting: Setting) -> str:
 def side(run: Run, name: str, steps: Path, setting: Setting, peer: Path) -> Side:
     """The process of one side of a run over the rows in file ``steps``."""
     if name == "matmul":
-        return Side(name, Path(sys.executable), "benchmarks.machine", {"steps": setting.scale.steps})
+        return Side(name, Path(sys.executable), "benchmarks.machine", {"workload": str(steps)})
     who, how = name.split("_", 1) if "_" in name else (name, "default")
     job = {
         "objective": run.objective,
