@@ -20,6 +20,8 @@ START = 60
 RAISED = 180
 """Where the reward is to rise: with fewer taught, most groups earn nothing and say nothing."""
 STEPS, PROMPTS, HELD_OUT = 20, 4, 100
+FLAW_HELD_OUT = 300
+"""More: few of the start's calls are right, and it is a fall that has to be seen."""
 CONFIG = RlConfig(
     learning_rate=1e-5,
     rows_per_step=PROMPTS,
@@ -105,7 +107,7 @@ def frontier(place: Place) -> Result:
 
 def flawed(place: Place) -> Result:
     """A reward for long expressions, chased with and without a monitor that watches right calls on a probe set."""
-    start, test = _start(place), _test(place.data)
+    start, test = _start(place), _test(place.data, FLAW_HELD_OUT)
     config = CONFIG.model_copy(update={"beta": 0.001, "learning_rate": 3e-5})
     free = _trained(place, "free", start, config, STEPS, LongCall())
     monitors = MonitorConfig(
@@ -117,13 +119,19 @@ def flawed(place: Place) -> Result:
     readings = [row for _, row in iter_jsonl(place.work / "watched" / "work" / "monitors.jsonl")]
     curves = {name: tuple(_reading(row, f"{name}_reward") for row in readings) for name in ("proxy", "judge")}
     fall, kept = paired_interval(right["free"], right["start"]), paired_interval(right["watched"], right["start"])
+    saved = paired_interval(right["watched"], right["free"])
     panels = (
         Panel("Probe set under the monitor", "optimiser steps", "mean score", curves),
         Panel("Held-out problems", "run", "right first call", {name: (_share(0, one),) for name, one in right.items()}),
     )
-    figures = {"free_minus_start": _ends(fall), "watched_minus_start": _ends(kept), "readings": len(readings)}
-    held = fall.high < 0 and kept.low > fall.high
-    claim = "A run that chases a flawed reward is stopped and stepped back before held-out quality falls"
+    figures: dict[str, object] = {
+        "free_minus_start": _ends(fall),
+        "watched_minus_start": _ends(kept),
+        "watched_minus_free": _ends(saved),
+        "readings": len(readings),
+    }
+    held = fall.high < 0 <= kept.high and saved.low > 0
+    claim = "Chasing a flawed reward costs held-out quality; the watched run is stopped and stepped back before it does"
     return Result(claim, held, panels, figures)
 
 
@@ -131,8 +139,8 @@ def _start(place: Place, size: int = START) -> Path:
     return taught(Place(place.data, place.model, place.work.parent / "calculator"), size)
 
 
-def _test(data: Path) -> list[Example]:
-    return tool_examples(data, "gsm8k/tool_sft", "test")[:HELD_OUT]
+def _test(data: Path, count: int = HELD_OUT) -> list[Example]:
+    return tool_examples(data, "gsm8k/tool_sft", "test")[:count]
 
 
 def _problems(data: Path, first: int, count: int) -> list[Example]:
