@@ -22,7 +22,12 @@ def serve(host: str | None, port: int | None, workspace: Path, overrides: tuple[
     gateway = found.config.gateway
     listener = bind(host or gateway.host, gateway.port if port is None else port)
     live = Live(found)
-    run_server(live.app, listener=listener, on_ready=lambda url: say(f"serving {gateway.name} on {url}/v1"))
+    run_server(
+        live.app,
+        listener=listener,
+        on_ready=lambda url: say(f"serving {gateway.name} on {url}/v1"),
+        drain=live.gateway,
+    )
 
 
 @click.command()

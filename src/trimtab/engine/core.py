@@ -23,6 +23,8 @@ class Caps:
     exact_to_trainer: bool = False
     context: int = 0
     """Most tokens of prompt and completion together; 0 where the engine does not know."""
+    kv_tokens: int = 0
+    """Tokens whose keys and values its cache holds at once; 0 where it grows as needed."""
 
 
 @dataclass(frozen=True, slots=True)

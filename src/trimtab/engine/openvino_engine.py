@@ -9,6 +9,7 @@ from typing import Any, Literal
 from trimtab.engine.batch import Gather
 from trimtab.engine.core import Caps, Chunk, Finish, Request, Sampling
 from trimtab.engine.gguf_cache import ModelFacts, gguf_of, model_facts
+from trimtab.engine.kv_size import kv_tokens
 from trimtab.engine.limits import check_scored, room
 from trimtab.engine.memory import give_back
 from trimtab.engine.worker import Slot, Worker
@@ -20,6 +21,7 @@ _HINTS: dict[str, dict[str, str]] = {
     "bf16": {"INFERENCE_PRECISION_HINT": "bf16"},
     "f32": {"INFERENCE_PRECISION_HINT": "f32", "KV_CACHE_PRECISION": "f32"},
 }
+_KV_BYTES: dict[str, int] = {"bf16": 2, "f32": 4}  # at most: where the plugin compresses its cache, it holds more
 _BATCH_TOKENS = 512  # prompt tokens a step: more makes running requests wait longer for their next token
 _CAPACITY = 64
 
@@ -52,7 +54,8 @@ class OpenVinoEngine:
         if threads is not None:
             properties["INFERENCE_NUM_THREADS"] = threads
         self._build = _Build(gguf_of(folder, workdir, weights=self.weights), properties, cache_gb)
-        self.caps = Caps(f"openvino-{precision}", continuous=True, context=facts.context)
+        held = kv_tokens(folder, cache_gb << 30, _KV_BYTES[precision])
+        self.caps = Caps(f"openvino-{precision}", continuous=True, context=facts.context, kv_tokens=held)
         self._worker = Worker(_OpenVinoStepper(self._build, facts), "openvino-engine")
         self._facts = facts
         self._scoring = threading.Lock()

@@ -1,5 +1,6 @@
 """The gateway: OpenAI's API, the sticky canary split, arms swapped at run time, a trace for every request."""
 
+from trimtab.serve.admission import AdmissionConfig
 from trimtab.serve.arms import Served
 from trimtab.serve.config import ServeConfig
 from trimtab.serve.errors import ApiError
@@ -9,6 +10,7 @@ from trimtab.serve.server import bind, run_server, url_of
 from trimtab.serve.split import arm_of
 
 __all__ = [
+    "AdmissionConfig",
     "ApiError",
     "Free",
     "Gateway",

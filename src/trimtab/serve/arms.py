@@ -27,6 +27,10 @@ class Served:
     release: str
     assistant: Assistant
     close: Callable[[], None] = _nothing
+    context: int = 0
+    """Most tokens of prompt and completion together; 0: not known."""
+    kv_tokens: int = 0
+    """Tokens that its engine's cache holds at once; 0: it grows as needed."""
 
 
 @dataclass(frozen=True, slots=True)

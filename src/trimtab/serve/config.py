@@ -2,6 +2,8 @@
 
 from pydantic import BaseModel, ConfigDict, Field
 
+from trimtab.serve.admission import AdmissionConfig
+
 
 class ServeConfig(BaseModel):
     """The ``serving`` section: where it listens and what one request may take."""
@@ -15,6 +17,8 @@ class ServeConfig(BaseModel):
     body_bytes: int = Field(default=1 << 20, ge=1024)
     body_seconds: float = Field(default=30.0, gt=0)
     max_in_flight: int = Field(default=64, ge=1)
+    """Requests that are answered at once, at most; the adaptive limit lies below. Others wait in the queue."""
+    admission: AdmissionConfig = AdmissionConfig()
     timeout_seconds: float = Field(default=120.0, gt=0)
     max_backlog: int = Field(default=1000, ge=1)
     """Traces that may wait to be written; beyond it requests are refused, for an unseen canary cannot be judged."""

@@ -8,6 +8,7 @@ from dataclasses import dataclass, field, replace
 from typing import Protocol
 
 from trimtab.records import Message, Timing, Trace, UserError
+from trimtab.serve.admission import Place
 from trimtab.serve.arms import Lease
 from trimtab.serve.body import ChatRequest, fingerprint
 from trimtab.serve.errors import ApiError, bad_request
@@ -51,6 +52,7 @@ class Exchange:
     idempotency: str
     on_end: Callable[[Trace], None]
     meter: Meter
+    place: Place
     _heard: list[str] = field(default_factory=list)
 
     def headers(self, overhead: float) -> dict[str, str]:
@@ -59,6 +61,7 @@ class Exchange:
             "x-trimtab-release": self.lease.served.release,
             "x-trimtab-arm": self.lease.arm,
             "x-trimtab-overhead-ms": f"{1000 * overhead:.2f}",
+            "x-trimtab-queue-ms": f"{1000 * self.place.waited:.2f}",
         }
 
     def overhead(self) -> float:
@@ -66,18 +69,22 @@ class Exchange:
         return time.perf_counter() - self.arrived
 
     async def run(self, on_text: Callable[[str], None] | None = None) -> Outcome:
-        """Answer. Raises ApiError with what the client may know; cancelling stops the generation."""
+        """Wait for the turn, then answer. Raises ApiError with what the client may know; cancelling stops the wait or
+        the generation."""
+        await self._turn()
         mark, started = self.meter.start(), time.perf_counter()
         trace = self._trace("error", error="did not end")
         try:
-            async with asyncio.timeout(self.timeout):
+            async with asyncio.timeout(self.place.left):
                 outcome = await self._plan(on_text)
             trace = self._answered(outcome, started)
+            self.place.did(outcome.prompt_tokens, outcome.completion_tokens)
             return outcome
         except asyncio.CancelledError:
             trace = self._trace("cancelled")
             raise
         except TimeoutError as error:
+            self.place.timed_out()
             trace = self._trace("error", error=f"no answer in {self.timeout:g} s")
             raise ApiError(504, f"No answer within {self.timeout:g} seconds.", code="timeout") from error
         except UserError as error:
@@ -89,6 +96,15 @@ class Exchange:
             raise ApiError(500, "The server failed on this request.", code="internal_error") from error
         finally:
             self._end(trace, started, self.meter.stop(mark))
+
+    async def _turn(self) -> None:
+        """The wait in the queue; a request that is turned away there, or leaves, has its trace too."""
+        try:
+            await self.place.turn()
+        except BaseException as error:
+            ended = "refused" if isinstance(error, ApiError) else "cancelled"
+            self._end(self._trace(ended), time.perf_counter(), 0.0)
+            raise
 
     async def _plan(self, on_text: Callable[[str], None] | None) -> Outcome:
         assistant = self.lease.served.assistant
@@ -109,10 +125,12 @@ class Exchange:
         )
 
     def _end(self, trace: Trace, started: float, cost: float) -> None:
+        self.place.leave()
         ended = time.perf_counter()
         timing = Timing(
+            queue=self.place.waited,
             first_token=trace.timing.first_token,
-            overhead=started - self.arrived,
+            overhead=max(started - self.arrived - self.place.waited, 0.0),
             total=ended - self.arrived,
         )
         self.on_end(replace(trace, timing=timing, cost=cost))

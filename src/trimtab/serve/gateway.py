@@ -17,8 +17,11 @@ from starlette.routing import BaseRoute, Route
 from starlette.types import ASGIApp
 
 from trimtab.records import Feedback, Sink, Trace, UserError, feedback_from_json
+from trimtab.serve.admission import Admission, Place
+from trimtab.serve.admission.cost import request_tokens
+from trimtab.serve.admission.deadline import timeout_of
 from trimtab.serve.arms import Arms, Lease, Served
-from trimtab.serve.body import chat_request, fingerprint, read_json
+from trimtab.serve.body import ChatRequest, chat_request, fingerprint, read_json
 from trimtab.serve.config import ServeConfig
 from trimtab.serve.errors import ApiError, bad_request, on_api_error, on_failure, on_http_error
 from trimtab.serve.exchange import Exchange, Free, Meter, effect_key
@@ -28,6 +31,7 @@ from trimtab.serve.replies import StreamReply, WholeReply
 _log = logging.getLogger("trimtab.serve")
 
 Task = Callable[[], Coroutine[Any, Any, None]]
+_ARRIVING = 64  # requests whose bodies may be on their way beside those that wait and run
 _FEEDBACK_FIELDS = frozenset({"id", "trace", "user", "thumb", "edit", "escalated", "severity", "comment"})
 
 
@@ -52,6 +56,7 @@ class Gateway:
         self.config = config or ServeConfig()
         self.arms = Arms(self.config.name, share)
         self.outbox = Outbox(sink)
+        self.admission = Admission(self.config.admission, self.config.max_in_flight, self._kv_tokens)
         self.in_flight = 0
         self.broken: list[str] = []
         self._find_trace, self._tenants = find_trace, tenants
@@ -105,15 +110,31 @@ class Gateway:
         waiting = [
             reason
             for reason, wrong in (
+                ("draining", self.admission.draining),
                 ("no stable release", "stable" not in arms),
                 ("traces cannot be written", not self.outbox.healthy or self._congested),
                 *((f"task {name} ended", True) for name in self.broken),
             )
             if wrong
         ]
-        body: dict[str, Any] = {"status": "not ready" if waiting else "ready", "reasons": waiting, "arms": arms}
+        body: dict[str, Any] = {"status": self._status(waiting), "reasons": waiting, "arms": arms}
         body |= {"in_flight": self.in_flight, "backlog": self.outbox.backlog, "lost": self.outbox.lost}
+        body["admission"] = self.admission.snapshot().to_json()
         return JSONResponse(body, status_code=503 if waiting else 200)
+
+    def _status(self, waiting: Sequence[str]) -> str:
+        if self.admission.draining:
+            return "draining"
+        return "not ready" if waiting else "ready"
+
+    @property
+    def idle(self) -> bool:
+        """Whether no request is under way or waits."""
+        return self.in_flight == 0
+
+    def drain(self, grace: float) -> None:
+        """Take nobody new: who is under way or waits has ``grace`` seconds to end. On the event loop."""
+        self.admission.drain(grace)
 
     async def close(self) -> None:
         """Close the arms, then write the traces that are left."""
@@ -136,8 +157,9 @@ class Gateway:
     def _admit(self, request: Request) -> str:
         tenant = self._tenant(request)
         retry = {"retry-after": "1"}
-        if self.in_flight >= self.config.max_in_flight:
-            raise ApiError(429, "Too many requests are under way.", code="rate_limit_exceeded", headers=retry)
+        self.admission.check_open()
+        if self.in_flight >= self.config.max_in_flight + self.config.admission.queue + _ARRIVING:
+            raise ApiError(503, "Too many requests are arriving.", code="overloaded", headers=retry)
         if self._congested:
             raise ApiError(503, "Traces cannot be written; no request is served unseen.", code="backlog", headers=retry)
         return tenant
@@ -156,7 +178,9 @@ class Gateway:
         asked = chat_request(body)
         request_id = f"chatcmpl-{uuid.uuid4().hex}"
         who = asked.user or request.headers.get("x-session", "")
+        timeout = timeout_of(request.headers, self.config.timeout_seconds)
         lease = self.arms.lease(asked.model, f"{tenant}\0{who or request_id}")
+        place = self._place(tenant, asked, lease, arrived, timeout)
         return Exchange(
             id=request_id,
             tenant=tenant,
@@ -166,11 +190,31 @@ class Gateway:
             model=self.arms.full_name(lease.served.release),
             now=self._clock(),
             arrived=arrived,
-            timeout=self.config.timeout_seconds,
+            timeout=timeout,
             idempotency=effect_key(request.headers, tenant, who, asked),
             on_end=lambda trace: self._ended(trace, lease),
             meter=self._meter,
+            place=place,
         )
+
+    def _place(self, tenant: str, asked: ChatRequest, lease: Lease, arrived: float, timeout: float) -> Place:
+        """A place in the queue, or the refusal at once; a refused request holds nothing."""
+        served, assistant = lease.served, lease.served.assistant
+        try:
+            sampling = asked.sampling(assistant.sampling)
+            tokens = sum(request_tokens(assistant, asked.messages, asked.tools, sampling, context=served.context))
+            patient = timeout >= self.config.timeout_seconds
+            return self.admission.ask(tenant, tokens, deadline=arrived + timeout, patient=patient)
+        except BaseException:
+            self.arms.release(lease)
+            raise
+
+    def _kv_tokens(self) -> int:
+        """Tokens that requests under way may hold: as configured, else what the smallest cache in use holds."""
+        if self.config.admission.kv_tokens:
+            return self.config.admission.kv_tokens
+        arms = [self.arms.get("stable"), self.arms.get("canary")]
+        return min((served.kv_tokens for served in arms if served is not None and served.kv_tokens), default=0)
 
     def _ended(self, trace: Trace, lease: Lease) -> None:
         self.in_flight -= 1

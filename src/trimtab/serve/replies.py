@@ -65,11 +65,13 @@ class StreamReply:
         )
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        headers = self._exchange.headers(self._exchange.overhead())
+        before = self._exchange.overhead()
         task = asyncio.ensure_future(self._exchange.run(self._texts.put_nowait))
         task.add_done_callback(lambda _: self._texts.put_nowait(None))
         gone = _cancel_when_gone(receive, task)
         try:
+            await self._exchange.place.settled()
+            headers = self._exchange.headers(before)
             first = await self._next(_HEADERS_AFTER_SECONDS)
             early = _error(task) if first is None else None
             if early is not None:

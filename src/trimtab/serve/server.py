@@ -2,14 +2,27 @@
 
 import errno
 import socket
+import time
 from collections.abc import Callable
+from types import FrameType
+from typing import Protocol
 
 import uvicorn
 from starlette.types import ASGIApp
 
 from trimtab.records import UserError
 
-_GRACE_SECONDS = 30
+_GRACE_SECONDS = 30.0
+
+
+class Drainable(Protocol):
+    """What has requests to end before it stops. Both are used on the event loop."""
+
+    @property
+    def idle(self) -> bool: ...
+
+    def drain(self, grace: float) -> None:
+        """Take nobody new; what is under way or waits has ``grace`` seconds."""
 
 
 def bind(host: str, port: int) -> socket.socket:
@@ -44,22 +57,55 @@ def run_server(
     *,
     listener: socket.socket | None = None,
     on_ready: Callable[[str], None] | None = None,
+    drain: Drainable | None = None,
 ) -> None:
     """Serve until SIGINT or SIGTERM; requests under way get half a minute to end.
 
     ``listener``: a socket from ``bind``, for those who load a model between binding and serving. ``on_ready`` is told
-    the URL. Raises UserError when the port is taken or the host is not this machine's.
+    the URL. ``drain``: told to drain at the first signal; until it is idle the port stays open, so that a load balancer
+    learns that it should look elsewhere. A second signal closes the port at once. Raises UserError when the port is
+    taken or the host is not this machine's.
     """
     listener = listener or bind(host, port)
     config = uvicorn.Config(
-        app, log_level="warning", access_log=False, timeout_graceful_shutdown=_GRACE_SECONDS, server_header=False
+        app, log_level="warning", access_log=False, timeout_graceful_shutdown=int(_GRACE_SECONDS), server_header=False
     )
     try:
         if on_ready is not None:
             on_ready(url_of(listener))
-        uvicorn.Server(config).run(sockets=[listener])
+        _Server(config, drain).run(sockets=[listener])
     finally:
         listener.close()
+
+
+class _Server(uvicorn.Server):
+    """Uvicorn's server, which drains before it closes its port."""
+
+    def __init__(self, config: uvicorn.Config, drain: Drainable | None) -> None:
+        super().__init__(config)
+        self._drain, self._signal = drain, 0
+        self._until: float | None = None
+
+    def handle_exit(self, sig: int, frame: FrameType | None) -> None:
+        """The first signal begins to drain (at the next tick of the loop), the second ends at once."""
+        if self._drain is None or self._signal:
+            super().handle_exit(sig, frame)
+        else:
+            self._signal = sig
+
+    async def on_tick(self, counter: int) -> bool:
+        if self._drain is not None and self._signal and not self.should_exit:
+            self._step(self._drain)
+        return await super().on_tick(counter)
+
+    def _step(self, drain: Drainable) -> None:
+        now = time.monotonic()
+        if self._until is None:
+            self._until = now + _GRACE_SECONDS
+            drain.drain(_GRACE_SECONDS)
+        if drain.idle or now >= self._until:
+            self.config.timeout_graceful_shutdown = max(1, int(self._until - now))
+            super().handle_exit(self._signal, None)
 
 
 def _refused(error: Exception, host: str, port: int) -> UserError:

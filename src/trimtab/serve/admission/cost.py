@@ -1,0 +1,58 @@
+"""What a request may cost the engine, in tokens, told from its bytes before anything is tokenised.
+
+Prompt tokens are estimated: a third of the UTF-8 bytes of messages and tools, and a few a message. Byte-level
+vocabularies take about four bytes of English a token, about three of other scripts, fewer of code: the estimate is
+high for most and is never exact. What is exact is the bound of the completion.
+"""
+
+import json
+import math
+from collections.abc import Sequence
+
+from trimtab.engine.core import Sampling
+from trimtab.records import Message, ToolSchema
+from trimtab.tools import Assistant
+
+_BYTES = 3.0  # a token
+_MESSAGE = 4  # tokens of role and marks
+
+
+def prompt_tokens(messages: Sequence[Message], tools: Sequence[ToolSchema] = ()) -> int:
+    """Tokens that messages and tools are likely to make, estimated from their bytes."""
+    texts = sum(_bytes(message) for message in messages)
+    schemas = len(json.dumps(list(tools), ensure_ascii=False).encode("utf-8", "replace")) if tools else 0
+    return math.ceil((texts + schemas) / _BYTES) + _MESSAGE * len(messages)
+
+
+def completion_tokens(assistant: Assistant, sampling: Sampling, *, client_tools: bool) -> int:
+    """Most tokens that a plan generates: one reply, or where the workspace's own tools may be called, several."""
+    replies = assistant.limits.steps if not client_tools and len(assistant.toolbox.schemas) else 1
+    return min(sampling.max_tokens * replies, assistant.limits.tokens)
+
+
+def request_tokens(
+    assistant: Assistant,
+    messages: Sequence[Message],
+    tools: Sequence[ToolSchema] | None,
+    sampling: Sampling,
+    *,
+    context: int = 0,
+) -> tuple[int, int]:
+    """Prompt and completion tokens that one request may hold. ``tools``: the client's own; None: the workspace's.
+
+    Where the model's ``context`` is known (not 0), a completion gets no more than it leaves beside the prompt.
+    """
+    system = [] if any(message.role == "system" for message in messages) else [Message("system", assistant.system)]
+    offered = assistant.toolbox.schemas if tools is None else tools
+    prompt = prompt_tokens([*system, *messages], offered)
+    completion = completion_tokens(assistant, sampling, client_tools=tools is not None)
+    if context:
+        completion = max(1, min(completion, context - prompt))
+    return prompt, completion
+
+
+def _bytes(message: Message) -> int:
+    calls = (
+        json.dumps([call.to_json() for call in message.tool_calls], ensure_ascii=False) if message.tool_calls else ""
+    )
+    return len((message.content + (message.reasoning or "") + calls).encode("utf-8", "replace"))
