@@ -15,7 +15,7 @@ from trimtab.observe import Meter as CostMeter
 from trimtab.observe import StoreSink
 from trimtab.records import UserError
 from trimtab.release import get
-from trimtab.serve import Gateway, Served, create_app
+from trimtab.serve import Gateway, KeyedTenants, Served, create_app
 from trimtab.text import scrub
 
 _TICK_SECONDS = 0.5
@@ -31,15 +31,17 @@ class Live:
         self._open: dict[str, Served] = {}
         self._swapping = threading.Lock()
         self.controller = Controller(self._store, workspace.config.canary, workspace.config.slo, self._set_arms)
+        self.tenants = KeyedTenants(self._store.tenants, self._store.spending, clock)
         self.gateway = Gateway(
             StoreSink(self._store, scrub, workspace.config.serving.capture, clock=clock),
             config=workspace.config.gateway,
             share=self.controller.share,
             find_trace=self._store.traces.get,
+            tenants=self.tenants,
             meter=CostMeter(workspace.config.serving.dollars_per_hour, time.perf_counter),
             clock=clock,
         )
-        self.app: Starlette = create_app(self.gateway, tasks={"controller": self._steer})
+        self.app: Starlette = create_app(self.gateway, tasks={"controller": self._steer, "tenants": self.tenants.run})
         self._load()
 
     def _load(self) -> None:

@@ -33,6 +33,9 @@ class Free:
     def stop(self, mark: float) -> float:
         return 0.0
 
+    def most(self, seconds: float) -> float:
+        return 0.0
+
 
 @dataclass
 class Exchange:
@@ -51,10 +54,13 @@ class Exchange:
     idempotency: str
     on_end: Callable[[Trace], None]
     meter: Meter
+    extra: Mapping[str, str] = field(default_factory=dict)
+    """Headers that go out beside the gateway's own."""
     _heard: list[str] = field(default_factory=list)
 
     def headers(self, overhead: float) -> dict[str, str]:
         return {
+            **self.extra,
             "x-request-id": self.id,
             "x-trimtab-release": self.lease.served.release,
             "x-trimtab-arm": self.lease.arm,
