@@ -66,7 +66,7 @@ def create(
 def list_(workspace: Path, overrides: tuple[str, ...], as_json: bool) -> None:
     """List every key by its first letters."""
     store, now = open_workspace(workspace, overrides).store, _now()
-    rows = [_key_json(record, now) for record in store.tenants.keys()]
+    rows = [_key_json(record, now) for record in store.tenants.list_keys()]
     if as_json:
         emit(rows)
         return
@@ -121,9 +121,9 @@ def _now() -> float:
 
 def _matching(store: "Store", which: str) -> "list[KeyRecord]":
     """The tenant's keys, or the one key that begins so. Raises UserError for none, and for a prefix of several."""
-    records = store.tenants.keys()
-    if found := [record for record in records if record.tenant == which]:
+    if found := store.tenants.list_keys(which):
         return found
+    records = store.tenants.list_keys()
     # A whole key may be given too; only its first letters are known.
     found = [record for record in records if which and (record.prefix.startswith(which) or which[:11] == record.prefix)]
     if not found:
@@ -168,7 +168,7 @@ def _print_tenant(store: "Store", tenant: "Tenant", now: float, as_json: bool) -
     day = day_of(now)
     days = store.spending.spent(tenant.name, f"{day[:7]}-01")
     spent = {"today": days.get(day, Spend()), "month": sum(days.values(), Spend())}
-    held, rows = store.spending.held(tenant.name), [r for r in store.tenants.keys() if r.tenant == tenant.name]
+    held, rows = store.spending.held(tenant.name), store.tenants.list_keys(tenant.name)
     if as_json:
         figures = {name: _spend_json(value) for name, value in spent.items()}
         keys = [_key_json(record, now) for record in rows]
@@ -176,7 +176,7 @@ def _print_tenant(store: "Store", tenant: "Tenant", now: float, as_json: bool) -
         return
     say(f"tenant               {tenant.name}")
     for name, value in tenant.to_json().items():
-        shown = "none" if value is None else ", ".join(value) if isinstance(value, list) else value
+        shown = ("all" if name == "models" else "none") if value is None else ", ".join(value) if isinstance(value, list) else value
         say(f"{name.replace('_', ' '):<20} {shown}")
     for name, value in spent.items():
         say(f"spent {name:<14} ${value.dollars:.4f} in {value.requests} requests, {value.tokens} tokens")

@@ -24,10 +24,8 @@ def expiry_of(text: str | None, now: float) -> float | None:
     """
     if text is None:
         return None
-    if span := _SPAN.fullmatch(text):
-        until = now + int(span[1]) * _SECONDS[span[2]]
-    else:
-        until = _moment(text)
+    span = _SPAN.fullmatch(text)
+    until = now + int(span[1]) * _SECONDS[span[2]] if span else _moment(text)
     if until <= now:
         raise UserError(f"{text!r} is past", field="--expires", expected="a time to come")
     return until

@@ -56,9 +56,9 @@ class Tenants:
                 (key.hash, key.prefix, key.tenant, key.created, key.expires, key.revoked),
             )
 
-    def keys(self) -> list[KeyRecord]:
-        """Every key, oldest first."""
-        rows = self._database.read("SELECT * FROM keys ORDER BY rowid")
+    def list_keys(self, tenant: str | None = None) -> list[KeyRecord]:
+        """A tenant's keys, or every key; oldest first."""
+        rows = self._database.read("SELECT * FROM keys WHERE tenant = ? OR ? IS NULL ORDER BY rowid", tenant, tenant)
         return [KeyRecord(*(row[name] for name in KeyRecord.__slots__)) for row in rows]
 
     def revoke(self, hashes: Sequence[str], *, time: float) -> int:
@@ -69,6 +69,6 @@ class Tenants:
 
     def snapshot(self) -> TenantSnapshot:
         """All of it. Keys are read first: a tenant is written before its first key, and none is ever removed."""
-        keys = tuple(self.keys())
+        keys = tuple(self.list_keys())
         rows = self._database.read("SELECT name, settings FROM tenants")
         return TenantSnapshot(keys, {row["name"]: json.loads(row["settings"]) for row in rows})
