@@ -176,7 +176,13 @@ def _print_tenant(store: "Store", tenant: "Tenant", now: float, as_json: bool) -
         return
     say(f"tenant               {tenant.name}")
     for name, value in tenant.to_json().items():
-        shown = ("all" if name == "models" else "none") if value is None else ", ".join(value) if isinstance(value, list) else value
+        shown = (
+            ("all" if name == "models" else "none")
+            if value is None
+            else ", ".join(value)
+            if isinstance(value, list)
+            else value
+        )
         say(f"{name.replace('_', ' '):<20} {shown}")
     for name, value in spent.items():
         say(f"spent {name:<14} ${value.dollars:.4f} in {value.requests} requests, {value.tokens} tokens")

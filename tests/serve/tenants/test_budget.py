@@ -84,7 +84,7 @@ async def _step(world: World, kind: str, chance: random.Random) -> None:
     door, name = chance.choice(world.doors), chance.choice(sorted(world.tenants))
     cost = chance.choice([0.0, 0.1, 0.5, _MOST])
     if kind == "burst":
-        await asyncio.gather(*(world.begin(door, chance.choice(sorted(world.tenants))) for _ in range(4)))
+        await asyncio.gather(*(world.begin(door, chance.choice(sorted(world.tenants))) for _ in range(6)))
     elif kind == "begin":
         await world.begin(door, name)
     elif kind == "cancel":
@@ -183,6 +183,18 @@ def test_what_others_hold_is_a_short_wait_and_no_spent_budget(tmp_path: Path) ->
         assert await world.begin(door, "acme") is not None
 
     _scene(tmp_path, play, daily_dollars=2.5)
+
+
+def test_who_waits_for_the_store_behind_another_draws_for_itself_alone(tmp_path: Path) -> None:
+    world = make_world(tmp_path, acme=Limits(daily_dollars=0.5), other=Limits())
+
+    async def main() -> None:
+        door = world.open()
+        await asyncio.gather(world.begin(door, "other"), *(world.begin(door, "acme") for _ in range(4)))
+        assert [grant.tenant.name for _, grant in world.under_way] == ["other", "acme"]
+
+    with contextlib.closing(world.store):
+        asyncio.run(main())
 
 
 def test_a_kill_forgets_neither_what_was_settled_nor_what_was_under_way(tmp_path: Path) -> None:

@@ -71,13 +71,11 @@ class KeyedTenants:
         alone = not account.under_way
         grant = Grant(tenant, day_of(now), replace(bound, dollars=max(bound.dollars, self._dearest)))
         account.take(grant)
-        purse = account.purse(grant.day)
         try:
-            drawn = Drawn() if purse.reserve(grant.bound.dollars) <= 0 else await self._draw(account, grant, alone)
+            drawn = await self._set_aside(account, grant, alone)
             if drawn.shortage:
                 raise too_dear(tenant, drawn.shortage, now)
         except BaseException:
-            purse.cancel(grant.bound.dollars)
             account.undo(grant)
             raise
         return account.begin(grant, replace(grant, last=drawn.last, headers=account.headers(tenant.limits, now)))
@@ -131,17 +129,33 @@ class KeyedTenants:
             self._accounts[tenant.name] = Account(self._clock())
         return self._accounts[tenant.name]
 
-    async def _draw(self, account: Account, grant: Grant, alone: bool) -> Drawn:
-        """Draw off the loop. A caller that is cancelled leaves the dollars in the purse, not in nobody's hands."""
-        purse = account.purse(grant.day)
+    async def _set_aside(self, account: Account, grant: Grant, alone: bool) -> Drawn:
+        """Reserve the grant's dollars; the store is asked only where the purse does not have them free."""
+        purse, dollars = account.purse(grant.day), grant.bound.dollars
+        if purse.reserve(dollars):
+            return Drawn()
         async with self._turn:
-            need = max(0.0, -purse.free)
-            if need == 0:  # what ended while it waited has set enough free
+            if purse.reserve(dollars):  # what ended while it waited has set enough free
                 return Drawn()
-            wish = self._wish(account, grant, need, alone)
-            asked = asyncio.ensure_future(asyncio.to_thread(lambda: self._spending.draw(wish, time=self._clock())))
-            asked.add_done_callback(lambda done: _put(purse, done))
+            need = purse.overdraw(dollars)
+            try:
+                drawn = await self._draw(purse, self._wish(account, grant, need, alone))
+            except BaseException:
+                purse.cancel(dollars)
+                raise
+            if drawn.shortage:
+                purse.cancel(dollars)
+            return drawn
+
+    async def _draw(self, purse: Purse, wish: Draw) -> Drawn:
+        """Draw off the loop. What a caller that was cancelled has drawn goes back."""
+        asked = asyncio.ensure_future(asyncio.to_thread(lambda: self._spending.draw(wish, time=self._clock())))
+        asked.add_done_callback(lambda done: _put(purse, done))
+        try:
             return await asyncio.shield(asked)
+        except asyncio.CancelledError:
+            asked.add_done_callback(lambda _: purse.give_back())
+            raise
 
     def _wish(self, account: Account, grant: Grant, need: float, alone: bool) -> Draw:
         limits, day = grant.tenant.limits, grant.day

@@ -25,11 +25,18 @@ class Purse:
     def free(self) -> float:
         return self.drawn - self.reserved - self.unwritten.dollars
 
-    def reserve(self, dollars: float) -> float:
-        """Set dollars aside; returns how much must be drawn before they may be spent."""
-        self.reserved += dollars
+    def reserve(self, dollars: float) -> bool:
+        """Set dollars aside where they are free; whether they were."""
         self.idle = False
-        return max(0.0, -self.free)
+        if self.free < dollars:
+            return False
+        self.reserved += dollars
+        return True
+
+    def overdraw(self, dollars: float) -> float:
+        """Set dollars aside that are not there yet; returns how many must be drawn before they may be spent."""
+        self.reserved += dollars
+        return -self.free
 
     def cancel(self, dollars: float) -> None:
         self.reserved -= dollars
