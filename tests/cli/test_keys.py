@@ -132,3 +132,16 @@ def test_people_read_lines(workspace: Path, capsys: pytest.CaptureFixture[str]) 
     assert key[:11] in capsys.readouterr().out
     assert code("keys", "revoke", key, "-w", str(workspace)) == 0
     assert "revoked 1" in capsys.readouterr().out
+
+
+def test_serving_to_other_machines_needs_keys_or_a_word(
+    workspace: Path, capsys: pytest.CaptureFixture[str], run: Any
+) -> None:
+    serve = ("serve", "--host", "0.0.0.0", "--port", "0", "-w", str(workspace))
+    assert code(*serve) == 2
+    assert "trimtab keys create TENANT" in capsys.readouterr().err
+    assert code(*serve, "--insecure") == 2
+    assert "nothing is released yet" in capsys.readouterr().err, "the word lets it go on to the next check"
+    run("create", "acme")
+    assert code(*serve) == 2
+    assert "nothing is released yet" in capsys.readouterr().err

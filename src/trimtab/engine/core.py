@@ -23,6 +23,8 @@ class Caps:
     exact_to_trainer: bool = False
     context: int = 0
     """Most tokens of prompt and completion together; 0 where the engine does not know."""
+    scoped_cache: bool = False
+    """Requests of different ``cache_scope`` never share a computed prefix."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,6 +46,8 @@ class Sampling:
 class Request:
     prompt_ids: tuple[int, ...]
     sampling: Sampling = Sampling()
+    cache_scope: str = ""
+    """Whose it is: where ``caps.scoped_cache``, it shares computed prefixes with no other scope."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -7,6 +7,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 from typing import Protocol
 
+from trimtab.engine.scope import CACHE_SCOPE
 from trimtab.records import Message, Timing, Trace, UserError
 from trimtab.serve.arms import Lease
 from trimtab.serve.body import ChatRequest, fingerprint
@@ -73,6 +74,7 @@ class Exchange:
 
     async def run(self, on_text: Callable[[str], None] | None = None) -> Outcome:
         """Answer. Raises ApiError with what the client may know; cancelling stops the generation."""
+        CACHE_SCOPE.set(self.tenant)
         mark, started = self.meter.start(), time.perf_counter()
         trace = self._trace("error", error="did not end")
         try:

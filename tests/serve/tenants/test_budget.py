@@ -259,3 +259,49 @@ def test_few_requests_wait_for_the_store(tmp_path: Path) -> None:
 
     _scene(tmp_path, play, daily_dollars=100.0)
     assert len(draws) == 1
+
+
+async def _granted(door: KeyedTenants, world: World, *bounds: float) -> int:
+    """How many of these are let in at once."""
+    asked = [door.reserve(world.tenants["acme"], Bound(1, dollars)) for dollars in bounds]
+    answers = await asyncio.gather(*asked, return_exceptions=True)
+    return sum(isinstance(answer, Grant) for answer in answers)
+
+
+def test_what_the_last_request_left_over_serves_no_other(tmp_path: Path) -> None:
+    async def play(world: World, door: KeyedTenants) -> None:
+        last = await door.reserve(world.tenants["acme"], Bound(1, 1.0))
+        assert last.last
+        door.settle(last, 1, 0.2)
+        assert await _granted(door, world, 0.5) == 0
+
+    _scene(tmp_path, play, daily_dollars=0.1)
+
+
+def test_what_a_request_drew_that_was_cancelled_lets_no_two_others_in(tmp_path: Path) -> None:
+    async def play(world: World, door: KeyedTenants) -> None:
+        task = asyncio.ensure_future(door.reserve(world.tenants["acme"], Bound(1, 1.0)))
+        await asyncio.sleep(0)
+        task.cancel()
+        await asyncio.wait({task})
+        async with asyncio.timeout(5):
+            while world.store.spending.held("acme") == 0:
+                await asyncio.sleep(0)
+        await asyncio.sleep(0.01)
+        assert await _granted(door, world, 0.5, 0.5) == 1
+
+    _scene(tmp_path, play, daily_dollars=0.1)
+
+
+def test_what_was_drawn_for_a_day_that_is_over_goes_back(tmp_path: Path) -> None:
+    async def play(world: World, door: KeyedTenants) -> None:
+        await world.begin(door, "acme")
+        world.end(0, 0.5)
+        await door.flush()
+        assert world.store.spending.held("acme") > 0
+        world.now += 86400.0
+        for _ in range(2):
+            await door.flush()
+        assert world.store.spending.held("acme") == 0
+
+    _scene(tmp_path, play, daily_dollars=100.0)

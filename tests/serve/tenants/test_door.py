@@ -11,7 +11,10 @@ from typing import Any
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
+from tests.serve.conftest import Spoken
 
+from trimtab.engine.scope import CACHE_SCOPE
+from trimtab.records import Message, ToolCall
 from trimtab.serve import Gateway, KeyedTenants, create_app
 from trimtab.serve.tenants import Limits, Tenant, hash_of, issue_key
 from trimtab.store import Store
@@ -199,6 +202,22 @@ def test_nobody_can_take_the_id_of_anothers_feedback(bench: Make, office: Office
     assert len(made.sink.said) == 2
 
 
+def test_each_request_reaches_the_engine_in_its_tenants_cache_scope(bench: Make, office: Office) -> None:
+    scopes = []
+
+    class Listening:
+        async def __call__(self, *given: Any, **named: Any) -> Spoken:
+            scopes.append(CACHE_SCOPE.get())
+            return Spoken(Message("assistant", "yes"), "yes")
+
+    made = bench(tenants=office.door, model=Listening())
+    for name in ("acme", "other"):
+        headers = office.key(name)
+        for stream in (False, True):
+            made.ask(headers=headers, stream=stream)
+    assert scopes == ["acme", "acme", "other", "other"]
+
+
 class Wire:
     """One raw request; what came back is in ``status`` and ``body``."""
 
@@ -324,10 +343,6 @@ class Mirror:
         self.count = 0
 
     async def __call__(self, messages: Any, tools: Any = (), sampling: Any = None, on_text: Any = None) -> Any:
-        from tests.serve.conftest import Spoken
-
-        from trimtab.records import Message, ToolCall
-
         self.count += 1
         await asyncio.sleep(0)
         if self.count % 5 == 0:
