@@ -24,10 +24,10 @@ def serve(host: str | None, port: int | None, insecure: bool, workspace: Path, o
 
     found = open_workspace(workspace, overrides)
     gateway = found.config.gateway
-    listener = bind(host or gateway.host, gateway.port if port is None else port)
-    check_exposure(listener, has_keys=bool(found.store.tenants.list_keys()), insecure=insecure)
-    live = Live(found)
-    run_server(live.app, listener=listener, on_ready=lambda url: say(f"serving {gateway.name} on {url}/v1"))
+    with bind(host or gateway.host, gateway.port if port is None else port) as listener:
+        check_exposure(listener, has_keys=bool(found.store.tenants.list_keys()), insecure=insecure)
+        live = Live(found)
+        run_server(live.app, listener=listener, on_ready=lambda url: say(f"serving {gateway.name} on {url}/v1"))
 
 
 @click.command()
