@@ -4,85 +4,22 @@ import asyncio
 import contextlib
 import random
 import tempfile
-from collections import defaultdict
-from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from tests.serve.tenants.world import MOST, NOON, World, make_world
 
 from trimtab.serve import ApiError
-from trimtab.serve.tenants import Bound, Grant, KeyedTenants, Limits, Tenant, issue_key
+from trimtab.serve.tenants import Bound, Grant, KeyedTenants, Limits, Tenant
 from trimtab.serve.tenants.calendar import day_of
-from trimtab.store import Store
-
-_MOST = 1.0
-_NOON = 1798718400.0  # 2026-12-31T12:00:00Z: a day and a month end soon
-
-
-@dataclass
-class World:
-    """Gateways on one store, requests under way, and what was truly spent."""
-
-    store: Store
-    tenants: dict[str, Tenant]
-    now: float = _NOON
-    doors: list[KeyedTenants] = field(default_factory=list)
-    under_way: list[tuple[KeyedTenants, Grant]] = field(default_factory=list)
-    spent: dict[tuple[str, str], float] = field(default_factory=lambda: defaultdict(float))
-    refused: list[str | None] = field(default_factory=list)
-
-    def open(self) -> KeyedTenants:
-        door = KeyedTenants(self.store.tenants, self.store.spending, lambda: self.now)
-        self.doors.append(door)
-        return door
-
-    async def begin(self, door: KeyedTenants, name: str) -> Grant | None:
-        try:
-            grant = await door.reserve(self.tenants[name], Bound(1, _MOST))
-        except ApiError as error:
-            self.refused.append(error.code)
-            return None
-        self.under_way.append((door, grant))
-        return grant
-
-    def end(self, index: int, cost: float, *, settled: bool = True) -> None:
-        door, grant = self.under_way.pop(index)
-        for days in (grant.day, grant.day[:7]):
-            self.spent[grant.tenant.name, days] += cost
-        if settled:
-            door.settle(grant, 1, cost)
-            door.settle(grant, 1, cost)  # the second time counts for nothing
-        self.check()
-
-    def kill(self, door: KeyedTenants, cost: float) -> None:
-        """What was under way there was paid for, and nobody has settled it."""
-        self.doors.remove(door)
-        for index in reversed([i for i, (owner, _) in enumerate(self.under_way) if owner is door]):
-            self.end(index, cost, settled=False)
-
-    def check(self) -> None:
-        for (name, days), spent in self.spent.items():
-            limits = self.tenants[name].limits
-            budget = limits.monthly_dollars if len(days) == 7 else limits.daily_dollars
-            assert budget is None or spent <= budget + _MOST + 1e-9, f"{name} spent {spent} of {budget} in {days}"
-
-
-def make_world(folder: Path, **tenants: Limits) -> World:
-    store = Store.open(folder)
-    store.database.read("PRAGMA synchronous = OFF")
-    for name, limits in tenants.items():
-        tenant = Tenant(name, limits=limits)
-        store.tenants.put(name, tenant.to_json(), time=0.0)
-        store.tenants.add_key(issue_key(name, now=0.0)[1])
-    return World(store, {name: Tenant(name, limits=limits) for name, limits in tenants.items()})
 
 
 async def _step(world: World, kind: str, chance: random.Random) -> None:
     door, name = chance.choice(world.doors), chance.choice(sorted(world.tenants))
-    cost = chance.choice([0.0, 0.1, 0.5, _MOST])
+    cost = chance.choice([0.0, 0.1, 0.5, MOST])
     if kind == "burst":
         await asyncio.gather(*(world.begin(door, chance.choice(sorted(world.tenants))) for _ in range(6)))
     elif kind == "begin":
@@ -106,7 +43,7 @@ async def _step(world: World, kind: str, chance: random.Random) -> None:
 _KINDS = ["burst", "begin", "begin", "cancel", "end", "end", "end", "flush", "kill", "wait"]
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=40, deadline=None)
 @given(kinds=st.lists(st.sampled_from(_KINDS), min_size=10, max_size=60), seed=st.integers(0, 1000))
 def test_no_interleaving_overruns_a_budget_by_more_than_one_request(kinds: list[str], seed: int) -> None:
     chance = random.Random(seed)
@@ -117,7 +54,7 @@ def test_no_interleaving_overruns_a_budget_by_more_than_one_request(kinds: list[
         for kind in kinds:
             await _step(world, kind, chance)
         while world.under_way:
-            world.end(0, _MOST)
+            world.end(0, MOST)
         await _budgets_come_back(world)
 
     with tempfile.TemporaryDirectory() as folder:
@@ -164,7 +101,7 @@ def test_a_spent_budget_is_openais_insufficient_quota_until_the_day_ends(tmp_pat
             await world.begin(door, "acme")
             world.end(0, 1.0)
         with pytest.raises(ApiError) as refused:
-            await door.reserve(world.tenants["acme"], Bound(1, _MOST))
+            await door.reserve(world.tenants["acme"], Bound(1, MOST))
         error = refused.value
         assert (error.status, error.code) == (429, "insufficient_quota")
         assert error.headers["retry-after"] == str(12 * 3600)
@@ -172,7 +109,7 @@ def test_a_spent_budget_is_openais_insufficient_quota_until_the_day_ends(tmp_pat
         world.now += 12 * 3600
         assert await world.begin(door, "acme") is not None
 
-    assert _scene(tmp_path, play, daily_dollars=2.5).spent["acme", day_of(_NOON)] == 3.0
+    assert _scene(tmp_path, play, daily_dollars=2.5).spent["acme", day_of(NOON)] == 3.0
 
 
 def test_what_others_hold_is_a_short_wait_and_no_spent_budget(tmp_path: Path) -> None:
