@@ -143,6 +143,21 @@ def test_a_store_that_fails_keeps_the_keys_that_were_read(
     assert (made.ask(headers=acme).status_code, made.ask().status_code) == (200, 401)
 
 
+def test_a_budget_that_cannot_be_read_lets_nobody_in_and_holds_nothing(office: Office, bench: Make) -> None:
+    made, acme, draw = bench(tenants=office.door, meter=Price(0.5)), office.key("acme"), office.store.spending.draw
+
+    def broken(*given: Any, **named: Any) -> Any:
+        raise OSError("gone")
+
+    office.store.spending.draw = broken  # type: ignore[method-assign]
+    refused = made.ask(headers=acme)
+    assert (refused.status_code, refused.headers["retry-after"]) == (503, "1")
+    assert set(refused.json()["error"]) == {"message", "type", "param", "code"}
+    office.store.spending.draw = draw  # type: ignore[method-assign]
+    assert made.ask(headers=acme).status_code == 200
+    assert made.gateway.in_flight == 0
+
+
 def test_settings_that_cannot_be_read_lock_their_tenant_out(office: Office, bench: Make) -> None:
     made, acme, other = bench(tenants=office.door), office.key("acme"), office.key("other")
     office.store.tenants.put("acme", {"parallel": -1}, time=0.0)

@@ -12,7 +12,7 @@ from trimtab.serve.tenants.book import Book, book_of
 from trimtab.serve.tenants.calendar import day_of
 from trimtab.serve.tenants.door import Bound, Grant, bearer
 from trimtab.serve.tenants.purse import Purse
-from trimtab.serve.tenants.refusals import bad_key, too_dear
+from trimtab.serve.tenants.refusals import bad_key, too_dear, unreadable
 from trimtab.serve.tenants.state import KeyState, SpendState
 from trimtab.serve.tenants.tenant import NOBODY, Tenant
 from trimtab.store import Draw, Drawn, Written
@@ -156,6 +156,9 @@ class KeyedTenants:
         except asyncio.CancelledError:
             asked.add_done_callback(lambda _: purse.give_back())
             raise
+        except Exception as error:  # the named boundary: whatever the store raises, nothing is spent unseen
+            _log.exception("the budget of tenant %r cannot be read", wish.tenant)
+            raise unreadable() from error
 
     def _wish(self, account: Account, grant: Grant, need: float, alone: bool) -> Draw:
         limits, day = grant.tenant.limits, grant.day

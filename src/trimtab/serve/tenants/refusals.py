@@ -44,5 +44,10 @@ def too_dear(tenant: Tenant, shortage: Shortage, now: float) -> ApiError:
     )
 
 
+def unreadable() -> ApiError:
+    """The store does not answer: no request begins on a budget that nobody can see."""
+    return ApiError(503, "Budgets cannot be read; try again.", code="not_ready", headers={"retry-after": "1"})
+
+
 def _limited(message: str, wait: float) -> ApiError:
     return ApiError(429, message, code="rate_limit_exceeded", headers={"retry-after": retry_after(wait)})
