@@ -83,6 +83,17 @@ def test_the_budget_keeps_what_was_used_last() -> None:
     assert prefixes.bytes == 2 * fake_row(10).bytes
 
 
+def test_no_scope_finds_anothers_row_and_none_takes_anothers_place() -> None:
+    prefixes = Prefixes(budget=1 << 20)
+    prefixes.keep([1, 2, 3], fake_row(3), "acme")
+    assert prefixes.find([1, 2, 3, 4], "other") is None
+    assert prefixes.find([1, 2, 3, 4]) is None
+    prefixes.keep([1, 2, 3, 4], fake_row(4), "other")
+    found = prefixes.find([1, 2, 3, 4], "acme")
+    assert found is not None
+    assert found.length == 3
+
+
 def test_a_longer_row_takes_the_place_of_its_beginning() -> None:
     prefixes = Prefixes(budget=1 << 20)
     prefixes.keep([1, 2, 3], fake_row(3, 1.0))

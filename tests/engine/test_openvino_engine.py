@@ -54,6 +54,17 @@ def test_only_what_the_prefix_cache_hides_is_scored_apart(
     assert apart == [1]
 
 
+def test_without_a_prefix_cache_nothing_that_was_asked_before_is_hidden(
+    tiny: Path, tmp_path: Path, prompts: Prompts, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    engine = OpenVinoEngine(tiny, precision="f32", workdir=tmp_path, prefix_cache=False)
+    monkeypatch.setattr(OpenVinoEngine, "_score_apart", None)
+    prompt, completion = prompts(70, 9, seed=3)
+    assert engine.score(prompt, completion) == engine.score(prompt, completion)
+    assert engine.caps.scoped_cache
+    engine.close()
+
+
 def test_bf16_stays_within_a_coarser_floor(
     tiny: Path, tmp_path: Path, torch_engine: TorchEngine, prompts: Prompts
 ) -> None:

@@ -64,6 +64,20 @@ def test_a_prompt_seen_before_is_not_computed_again(tiny: Path, prompts: Prompts
     engine.close()
 
 
+def test_a_prompt_that_another_scope_has_asked_is_computed_whole(tiny: Path, prompts: Prompts) -> None:
+    engine = TorchEngine(tiny)
+    lengths: list[int] = []
+    engine._stepper._model.register_forward_pre_hook(
+        lambda _, args, kwargs: lengths.append(kwargs["input_ids"].shape[1]), with_kwargs=True
+    )
+    (prompt,) = prompts(50)
+    for scope in ("acme", "other", "acme"):
+        generate(engine, [Request(prompt, Sampling(max_tokens=1), scope)])
+    assert lengths == [50, 50, 1]
+    assert engine.caps.scoped_cache
+    engine.close()
+
+
 def test_close_joins_the_thread_and_frees_the_weights(tiny: Path, prompts: Prompts) -> None:
     engine = TorchEngine(tiny)
     model, thread = weakref.ref(engine._stepper._model), engine._worker._thread

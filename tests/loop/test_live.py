@@ -1,6 +1,7 @@
 """The whole product on a tiny model: served over HTTP, spoken to by the official client, canaried, rolled back."""
 
 import json
+import shutil
 import time
 from collections.abc import Iterator
 from dataclasses import replace
@@ -12,8 +13,10 @@ import openai
 import pytest
 
 from tests.loop.conftest import write_tiny
+from trimtab.cli import main
 from trimtab.cli.demo.stage import Stage
 from trimtab.loop.behaviour import behaviour_of
+from trimtab.loop.live import Live
 from trimtab.loop.reap import reap
 from trimtab.loop.steer import steer
 from trimtab.loop.steps import TURN
@@ -21,6 +24,7 @@ from trimtab.loop.turn import run_turn
 from trimtab.loop.workspace import Workspace, find_workspace
 from trimtab.records import Release, Silent
 from trimtab.release import register
+from trimtab.serve.tenants import issue_key
 
 TOOL: Any = {
     "type": "function",
@@ -144,6 +148,51 @@ def test_a_rollback_by_command_moves_the_running_gateway(stage: Stage, workspace
         wait_for(lambda: release() == new)
         steer(workspace, "rollback", {"release": ""})
         wait_for(lambda: release() == old)
+
+
+def test_a_running_gateway_notices_keys_and_keeps_what_they_spent(
+    taught: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    shutil.copytree(taught, tmp_path / "keyed")
+    workspace = find_workspace(tmp_path / "keyed")
+    with Stage(workspace) as stage, httpx.Client(base_url=stage.url, timeout=30) as http:
+
+        def ask(key: str) -> httpx.Response:
+            body = {"model": "trimtab", "messages": ASK}
+            return http.post("/v1/chat/completions", json=body, headers={"authorization": f"Bearer {key}"})
+
+        assert ask("none").status_code == 200
+        main(["keys", "create", "acme", "--requests-per-minute", "100", "-w", str(workspace.root)])
+        key = capsys.readouterr().out.strip()
+        wait_for(lambda: ask("none").status_code == 401)
+        answer = ask(key)
+        assert (answer.status_code, answer.headers["x-ratelimit-limit-requests"]) == (200, "100")
+        main(["keys", "set", "acme", "--requests-per-minute", "50", "-w", str(workspace.root)])
+        wait_for(lambda: ask(key).headers["x-ratelimit-limit-requests"] == "50")
+        main(["keys", "revoke", key[:11], "-w", str(workspace.root)])
+        wait_for(lambda: ask(key).status_code == 401)
+    (spend,) = workspace.store.spending.spent("acme").values()
+    assert spend.requests >= 2
+    assert spend.dollars > 0
+    assert workspace.store.spending.held("acme") == 0
+
+
+def test_a_second_tenant_reopens_engines_that_would_mix_their_prefixes(taught: Path, tmp_path: Path) -> None:
+    shutil.copytree(taught, tmp_path / "keyed")
+    workspace = find_workspace(tmp_path / "keyed")
+    live = Live(workspace)
+    opened = []
+    for mixes, name in ((True, "acme"), (True, "other"), (False, "third")):
+        live._mixes = mixes
+        workspace.store.tenants.put(name, {}, time=0.0)
+        workspace.store.tenants.add_key(issue_key(name, now=0.0)[1])
+        live.tenants.refresh()
+        live.tick()
+        opened.append(live.gateway.arms.get("stable"))
+    live.gateway.arms.close()
+    assert live._private
+    assert opened[0] is not opened[1]
+    assert opened[1] is opened[2]
 
 
 def test_a_controller_that_died_between_deciding_and_promoting_finishes(workspace: Workspace) -> None:

@@ -20,6 +20,7 @@ COMMANDS = {
     "evaluate": ("measure", "Evaluate a release on the sealed cases."),
     "gate": ("measure", "Show the gate's checks for a release; exit 1 where it blocks."),
     "serve": ("serve", "Serve the stable release, and the canary beside it."),
+    "keys": ("keys", "Tenants' keys: create, list, show, set limits, revoke."),
     "canary": ("canary", "Start, watch or stop a canary."),
     "promote": ("releases", "Make a release the stable one."),
     "rollback": ("releases", "Go back to the release before, or to the one named."),

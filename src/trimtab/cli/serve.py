@@ -12,22 +12,27 @@ from trimtab.cli.common import open_workspace, say, workspace_options
 @click.command()
 @click.option("--host", default=None, help="[default: gateway.host]")
 @click.option("--port", type=int, default=None, help="[default: gateway.port]")
+@click.option("--insecure", is_flag=True, help="Let other machines in without keys.")
 @workspace_options
-def serve(host: str | None, port: int | None, workspace: Path, overrides: tuple[str, ...]) -> None:
-    """Serve the stable release with the OpenAI API, the canary beside it, until stopped."""
+def serve(host: str | None, port: int | None, insecure: bool, workspace: Path, overrides: tuple[str, ...]) -> None:
+    """Serve the stable release with the OpenAI API, the canary beside it, until stopped.
+
+    Once `trimtab keys create` has made a key, every request needs one.
+    """
     from trimtab.loop.live import Live
-    from trimtab.serve import bind, run_server
+    from trimtab.serve import bind, check_exposure, run_server
 
     found = open_workspace(workspace, overrides)
     gateway = found.config.gateway
-    listener = bind(host or gateway.host, gateway.port if port is None else port)
-    live = Live(found)
-    run_server(
-        live.app,
-        listener=listener,
-        on_ready=lambda url: say(f"serving {gateway.name} on {url}/v1"),
-        drain=live.gateway,
-    )
+    with bind(host or gateway.host, gateway.port if port is None else port) as listener:
+        check_exposure(listener, has_keys=bool(found.store.tenants.list_keys()), insecure=insecure)
+        live = Live(found)
+        run_server(
+            live.app,
+            listener=listener,
+            on_ready=lambda url: say(f"serving {gateway.name} on {url}/v1"),
+            drain=live.gateway,
+        )
 
 
 @click.command()

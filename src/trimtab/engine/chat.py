@@ -6,6 +6,7 @@ from dataclasses import dataclass, replace
 
 from trimtab.engine.core import Chunk, Engine, Finish, Request, Sampling
 from trimtab.engine.detokenise import Detokeniser, StopStrings
+from trimtab.engine.scope import CACHE_SCOPE
 from trimtab.model.calls import split_reasoning
 from trimtab.model.dialect import Dialect
 from trimtab.records import Message, ToolSchema, UserError
@@ -59,7 +60,7 @@ class Chat:
         prompt = tuple(self.dialect.encode(messages, tools, reply=True))
         self._check_room(len(prompt))
         stop_ids = tuple(dict.fromkeys((*sampling.stop_ids, *self.dialect.stop_ids)))
-        request = Request(prompt, replace(sampling, stop_ids=stop_ids))
+        request = Request(prompt, replace(sampling, stop_ids=stop_ids), CACHE_SCOPE.get())
         turn = _Turn(self.dialect, request.sampling, on_text)
         async for chunk in _chunks(self.engine, request):
             if turn.take(chunk):

@@ -25,6 +25,8 @@ class Caps:
     """Most tokens of prompt and completion together; 0 where the engine does not know."""
     kv_tokens: int = 0
     """Tokens whose keys and values its cache holds at once; 0 where it grows as needed."""
+    scoped_cache: bool = False
+    """Requests of different ``cache_scope`` never share a computed prefix."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,6 +48,8 @@ class Sampling:
 class Request:
     prompt_ids: tuple[int, ...]
     sampling: Sampling = Sampling()
+    cache_scope: str = ""
+    """Whose it is: where ``caps.scoped_cache``, it shares computed prefixes with no other scope."""
 
 
 @dataclass(frozen=True, slots=True)

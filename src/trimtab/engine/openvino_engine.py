@@ -35,8 +35,9 @@ class OpenVinoEngine:
     """An Engine over a F16 GGUF of ``folder``, written once into ``workdir`` and named by its digest.
 
     ``precision`` is that of the arithmetic: ``f32`` comes within rounding of F16 weights to the trainer, ``bf16`` is
-    faster and a few hundredths of a nat off. ``cache_gb`` bounds keys and values. Raises UserError where the model's
-    architecture has no GGUF writer.
+    faster and a few hundredths of a nat off. ``cache_gb`` bounds keys and values. The pipeline's prefix cache has no
+    salt, so it is everybody's: without ``prefix_cache`` no request sees what another has computed. Raises UserError
+    where the model's architecture has no GGUF writer.
     """
 
     def __init__(
@@ -47,6 +48,7 @@ class OpenVinoEngine:
         cache_gb: int = 1,
         threads: int | None = None,
         workdir: Path | None = None,
+        prefix_cache: bool = True,
     ) -> None:
         self.weights = weights_digest(folder)
         facts = model_facts(folder)
@@ -54,9 +56,14 @@ class OpenVinoEngine:
         if threads is not None:
             properties["INFERENCE_NUM_THREADS"] = threads
         self._build = _Build(gguf_of(folder, workdir, weights=self.weights), properties, cache_gb)
-        held = kv_tokens(folder, cache_gb << 30, _KV_BYTES[precision])
-        self.caps = Caps(f"openvino-{precision}", continuous=True, context=facts.context, kv_tokens=held)
-        self._worker = Worker(_OpenVinoStepper(self._build, facts), "openvino-engine")
+        self.caps = Caps(
+            f"openvino-{precision}",
+            continuous=True,
+            context=facts.context,
+            kv_tokens=kv_tokens(folder, cache_gb << 30, _KV_BYTES[precision]),
+            scoped_cache=not prefix_cache,
+        )
+        self._worker = Worker(_OpenVinoStepper(self._build, facts, prefix_cache=prefix_cache), "openvino-engine")
         self._facts = facts
         self._scoring = threading.Lock()
 

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from trimtab.engine.kv import Row
 
 Ids = tuple[int, ...]
+Key = tuple[str, Ids]
 
 
 def common_length(left: Sequence[int], right: Sequence[int]) -> int:
@@ -15,17 +16,20 @@ def common_length(left: Sequence[int], right: Sequence[int]) -> int:
 
 
 class Prefixes:
-    """The most recently used rows within a budget of bytes. Exact: a causal prefix has one state whatever follows."""
+    """The most recently used rows within a budget of bytes. Exact: a causal prefix has one state whatever follows.
+
+    Rows of one ``scope`` are never found from another; the budget is everybody's.
+    """
 
     def __init__(self, budget: int) -> None:
         self._budget = budget
-        self._rows: OrderedDict[Ids, Row] = OrderedDict()
+        self._rows: OrderedDict[Key, Row] = OrderedDict()
 
-    def find(self, ids: Sequence[int]) -> Row | None:
+    def find(self, ids: Sequence[int], scope: str = "") -> Row | None:
         """The longest kept beginning of ``ids``, always short of their last (whose row gives the first logits)."""
         best, length = None, 0
         for kept in self._rows:
-            common = min(common_length(kept, ids), len(ids) - 1)
+            common = min(common_length(kept[1], ids), len(ids) - 1) if kept[0] == scope else 0
             if common > length:
                 best, length = kept, common
         if best is None:
@@ -33,12 +37,12 @@ class Prefixes:
         self._rows.move_to_end(best)
         return self._rows[best].first(length)
 
-    def keep(self, ids: Sequence[int], row: Row) -> None:
+    def keep(self, ids: Sequence[int], row: Row, scope: str = "") -> None:
         """Keep the row of ``ids``; those it contains, and the longest unused ones beyond the budget, go."""
         key = tuple(ids[: row.length])
-        for kept in [kept for kept in self._rows if key[: len(kept)] == kept]:
+        for kept in [kept for kept in self._rows if kept[0] == scope and key[: len(kept[1])] == kept[1]]:
             del self._rows[kept]
-        self._rows[key] = row
+        self._rows[scope, key] = row
         while self._rows and self.bytes > self._budget:
             self._rows.popitem(last=False)
 

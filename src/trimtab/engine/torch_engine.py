@@ -41,7 +41,8 @@ class TorchEngine:
         check_cacheable(model)
         self.weights = weights_digest(folder)
         context = int(getattr(model.config.get_text_config(decoder=True), "max_position_embeddings", None) or _NO_LIMIT)
-        self.caps = Caps("torch", continuous=True, exact_to_trainer=dtype in ("float32", "float64"), context=context)
+        exact = dtype in ("float32", "float64")
+        self.caps = Caps("torch", continuous=True, exact_to_trainer=exact, context=context, scoped_cache=True)
         self._stepper = _TorchStepper(model, context, capacity, Prefixes(prefix_mb << 20))
         self._worker = Worker(self._stepper, "torch-engine")
         if threads is not None:
@@ -89,9 +90,9 @@ class _TorchStepper:
     def admit(self, slot: Slot) -> Chunk | None:
         request = slot.request
         left = room(request, context=self._context, vocabulary=self._vocabulary)
-        ids = request.prompt_ids
-        row, logits = extend(self._model, self._prefixes.find(ids), ids, keep=1)
-        self._prefixes.keep(ids, row)
+        ids, scope = request.prompt_ids, request.cache_scope
+        row, logits = extend(self._model, self._prefixes.find(ids, scope), ids, keep=1)
+        self._prefixes.keep(ids, row, scope)
         active = _Active(slot, generator_of(request.sampling), left)
         chunk = self._take(active, logits[0])
         if chunk.finish is None:

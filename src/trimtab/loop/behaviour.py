@@ -53,20 +53,24 @@ def toolbox_of(workspace: Workspace, effects: Effects) -> Toolbox:
     return load_tools(workspace.path(files.tools), effects, Index(load_documents(workspace.path(files.knowledge))))
 
 
-def open_arm(store: Store, behaviour: Behaviour, serving: Serving, effects: Effects) -> Arm:
-    """Load a release's engine and compose its assistant, from artefacts alone."""
+def open_arm(store: Store, behaviour: Behaviour, serving: Serving, effects: Effects, *, private: bool = False) -> Arm:
+    """Load a release's engine and compose its assistant, from artefacts alone.
+
+    ``private``: several tenants ask, so that an engine which cannot keep their prefixes apart keeps none.
+    """
     folder = store.artefacts.path(behaviour.model)
-    engine = open_engine(serving.engine, folder, **_options(store, behaviour, serving))
+    engine = open_engine(serving.engine, folder, **_options(store, behaviour, serving, private))
     chat = Chat(engine, Dialect.of(folder))
     return Arm(behaviour, _assistant(store, behaviour, chat, effects), engine, chat)
 
 
-def _options(store: Store, behaviour: Behaviour, serving: Serving) -> dict[str, Any]:
+def _options(store: Store, behaviour: Behaviour, serving: Serving, private: bool) -> dict[str, Any]:
     """What the configured engine's constructor takes; ``auto`` passes on what the engine it finds knows."""
     openvino: dict[str, Any] = {
         "precision": behaviour.precision,
         "cache_gb": serving.cache_gb,
         "workdir": store.folder / "engines",
+        "prefix_cache": not private,
     }
     torch: dict[str, Any] = {"dtype": {"bf16": "bfloat16", "f32": "float32"}[behaviour.precision]}
     return {"auto": openvino | torch, "openvino": openvino, "torch": torch}[serving.engine]

@@ -15,7 +15,7 @@ from trimtab.observe import Meter as CostMeter
 from trimtab.observe import StoreSink
 from trimtab.records import UserError
 from trimtab.release import get
-from trimtab.serve import Gateway, Served, create_app
+from trimtab.serve import Gateway, KeyedTenants, Served, create_app
 from trimtab.text import scrub
 
 _TICK_SECONDS = 0.5
@@ -30,16 +30,20 @@ class Live:
         self._store = workspace.store
         self._open: dict[str, Served] = {}
         self._swapping = threading.Lock()
+        self._private = self._mixes = False
         self.controller = Controller(self._store, workspace.config.canary, workspace.config.slo, self._set_arms)
+        self.tenants = KeyedTenants(self._store.tenants, self._store.spending, clock)
         self.gateway = Gateway(
             StoreSink(self._store, scrub, workspace.config.serving.capture, clock=clock),
             config=workspace.config.gateway,
             share=self.controller.share,
             find_trace=self._store.traces.get,
+            tenants=self.tenants,
             meter=CostMeter(workspace.config.serving.dollars_per_hour, time.perf_counter),
             clock=clock,
         )
-        self.app: Starlette = create_app(self.gateway, tasks={"controller": self._steer})
+        self.app: Starlette = create_app(self.gateway, tasks={"controller": self._steer, "tenants": self.tenants.run})
+        self._private = len(self.tenants.names) > 1
         self._load()
 
     def _load(self) -> None:
@@ -60,8 +64,9 @@ class Live:
 
     def _served(self, digest: str) -> Served:
         behaviour = get(self._store, digest).behaviour
-        arm = open_arm(self._store, behaviour, self._workspace.config.serving, self._store)
+        arm = open_arm(self._store, behaviour, self._workspace.config.serving, self._store, private=self._private)
         caps = arm.engine.caps
+        self._mixes |= not caps.scoped_cache
         return Served(digest, arm.assistant, arm.close, context=caps.context, kv_tokens=caps.kv_tokens)
 
     async def _steer(self) -> None:
@@ -76,6 +81,17 @@ class Live:
     def tick(self) -> None:
         """One look at what has settled, and a look at whether somebody moved ``stable``."""
         self.controller.tick(self._clock())
+        self._part_tenants()
         stable = self._store.aliases.get("stable")
         if stable is not None and stable not in self._open:
             self._set_arms(stable, None)
+
+    def _part_tenants(self) -> None:
+        """Where a second tenant has got a key, open engines again that would mix their prefixes."""
+        if self._private or len(self.tenants.names) < 2:
+            return
+        self._private = True
+        stable, canary = self.gateway.arms.get("stable"), self.gateway.arms.get("canary")
+        if self._mixes and stable is not None:
+            self._open = {}
+            self._set_arms(stable.release, None if canary is None else canary.release)

@@ -61,6 +61,10 @@ class Meter:
             self._running -= 1
             return (self._share - mark) * self._price
 
+    def most(self, seconds: float) -> float:
+        """What a request of so many seconds costs at most, in dollars: it had the machine to itself."""
+        return seconds * self._price
+
     def _advance(self) -> None:
         now = self._clock()
         if self._running:

@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 
 from trimtab.records import Arm
-from trimtab.serve.errors import ApiError
+from trimtab.serve.errors import ApiError, unknown_model
 from trimtab.serve.split import arm_of, safe_share
 from trimtab.tools import Assistant
 
@@ -120,10 +120,7 @@ class Arms:
             for arm, served in self._arms.items():
                 if served.release.startswith(prefix):
                     return Lease(served, arm, pinned=True)
-        raise ApiError(
-            404, f"The model {model!r} does not exist here; GET /v1/models lists what does.",
-            param="model", code="model_not_found",
-        )  # fmt: skip
+        raise unknown_model(model)
 
     def _close_idle(self, candidates: Iterable[Served]) -> None:
         """Close what is neither an arm nor in use, each in a thread of its own: engines take their time."""

@@ -37,6 +37,16 @@ class ApiError(Exception):
         return JSONResponse(self.body, self.status, headers={**(headers or {}), **self.headers})
 
 
+def unknown_model(model: str) -> ApiError:
+    """The same whether it never was or is not for this key."""
+    return ApiError(
+        404,
+        f"The model {model!r} does not exist here; GET /v1/models lists what does.",
+        param="model",
+        code="model_not_found",
+    )
+
+
 def bad_request(error: UserError) -> ApiError:
     """A person's mistake as a 400 that names the field."""
     plain = UserError(error.message, expected=error.expected, fix=error.fix)

@@ -7,6 +7,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 from typing import Protocol
 
+from trimtab.engine.scope import CACHE_SCOPE
 from trimtab.records import Message, Timing, Trace, UserError
 from trimtab.serve.admission import Place
 from trimtab.serve.arms import Lease
@@ -34,6 +35,9 @@ class Free:
     def stop(self, mark: float) -> float:
         return 0.0
 
+    def most(self, seconds: float) -> float:
+        return 0.0
+
 
 @dataclass
 class Exchange:
@@ -53,10 +57,13 @@ class Exchange:
     on_end: Callable[[Trace], None]
     meter: Meter
     place: Place
+    extra: Mapping[str, str] = field(default_factory=dict)
+    """Headers that go out beside the gateway's own."""
     _heard: list[str] = field(default_factory=list)
 
     def headers(self, overhead: float) -> dict[str, str]:
         return {
+            **self.extra,
             "x-request-id": self.id,
             "x-trimtab-release": self.lease.served.release,
             "x-trimtab-arm": self.lease.arm,
@@ -71,6 +78,7 @@ class Exchange:
     async def run(self, on_text: Callable[[str], None] | None = None) -> Outcome:
         """Wait for the turn, then answer. Raises ApiError with what the client may know; cancelling stops the wait or
         the generation."""
+        CACHE_SCOPE.set(self.tenant)
         await self._turn()
         mark, started = self.meter.start(), time.perf_counter()
         trace = self._trace("error", error="did not end")

@@ -18,15 +18,16 @@ from starlette.types import ASGIApp
 
 from trimtab.records import Feedback, Sink, Trace, UserError, feedback_from_json
 from trimtab.serve.admission import Admission, Place
-from trimtab.serve.admission.cost import request_tokens
 from trimtab.serve.admission.deadline import timeout_of
 from trimtab.serve.arms import Arms, Lease, Served
 from trimtab.serve.body import ChatRequest, chat_request, fingerprint, read_json
 from trimtab.serve.config import ServeConfig
-from trimtab.serve.errors import ApiError, bad_request, on_api_error, on_failure, on_http_error
+from trimtab.serve.errors import ApiError, bad_request, on_api_error, on_failure, on_http_error, unknown_model
+from trimtab.serve.estimate import request_tokens
 from trimtab.serve.exchange import Exchange, Free, Meter, effect_key
 from trimtab.serve.outbox import Outbox
 from trimtab.serve.replies import StreamReply, WholeReply
+from trimtab.serve.tenants import Grant, Tenant, TenantDoor, bound_of, door_of, owned, tokens_of
 
 _log = logging.getLogger("trimtab.serve")
 
@@ -39,7 +40,8 @@ class Gateway:
     """The state behind the routes.
 
     ``share``: the canary's share, asked for at every request. ``find_trace``: a stored trace by its id, or None.
-    ``tenants``: bearer token → tenant, or None for a wrong one; without it everybody may ask (loopback).
+    ``tenants``: a TenantDoor, or bearer token → tenant (None for a wrong one) without limits; without it everybody may
+    ask (loopback).
     """
 
     def __init__(
@@ -49,7 +51,7 @@ class Gateway:
         config: ServeConfig | None = None,
         share: Callable[[], float] = lambda: 0.0,
         find_trace: Callable[[str], Trace | None] = lambda trace_id: None,
-        tenants: Callable[[str], str | None] | None = None,
+        tenants: TenantDoor | Callable[[str], str | None] | None = None,
         meter: Meter | None = None,
         clock: Callable[[], float] = time.time,
     ) -> None:
@@ -59,7 +61,7 @@ class Gateway:
         self.admission = Admission(self.config.admission, self.config.max_in_flight, self._kv_tokens)
         self.in_flight = 0
         self.broken: list[str] = []
-        self._find_trace, self._tenants = find_trace, tenants
+        self._find_trace, self._tenants = find_trace, door_of(tenants)
         self._meter, self._clock = meter or Free(), clock
 
     def set_arms(self, stable: Served | None, canary: Served | None = None) -> None:
@@ -72,30 +74,33 @@ class Gateway:
         self.in_flight += 1
         try:
             exchange = await self._exchange(request, tenant, arrived)
-        except BaseException:
+        except BaseException as error:
             self.in_flight -= 1
+            if isinstance(error, ApiError):
+                error.headers = {**self._tenants.headers(tenant), **error.headers}
             raise
         return StreamReply(exchange) if exchange.request.stream else WholeReply(exchange)
 
     async def models(self, request: Request) -> Response:
-        self._tenant(request)
-        data = [{"id": name, "object": "model", "created": 0, "owned_by": "trimtab"} for name in self.arms.models()]
+        tenant = self._tenant(request)
+        names = filter(tenant.may_use, self.arms.models())
+        data = [{"id": name, "object": "model", "created": 0, "owned_by": "trimtab"} for name in names]
         if (wanted := request.path_params.get("model")) is None:
             return JSONResponse({"object": "list", "data": data})
         for row in data:
             if row["id"] == wanted:
                 return JSONResponse(row)
-        raise ApiError(404, f"The model {wanted!r} does not exist here.", param="model", code="model_not_found")
+        raise unknown_model(wanted)
 
     async def feedback(self, request: Request) -> Response:
         """Take what a person said; the same words on the same trace, or the same id, count once."""
         tenant = self._tenant(request)
         body = await read_json(request, self.config.body_bytes, self.config.body_seconds)
         said = self._feedback(body)
-        if not await self._is_known(said.trace, tenant):
+        if not await self._is_known(said.trace, tenant.name):
             raise ApiError(404, f"No answer has the id {said.trace!r}.", param="trace", code="trace_not_found")
         try:
-            await self.outbox.feedback(said)
+            await self.outbox.feedback(owned(said, tenant))
         except Exception as error:  # the named boundary: whatever the sink raised
             raise ApiError(503, "The feedback could not be written; try again.", code="not_written") from error
         return JSONResponse({"id": said.id, "object": "feedback", "trace": said.trace})
@@ -154,7 +159,7 @@ class Gateway:
     def _congested(self) -> bool:
         return self.outbox.backlog >= self.config.max_backlog
 
-    def _admit(self, request: Request) -> str:
+    def _admit(self, request: Request) -> Tenant:
         tenant = self._tenant(request)
         retry = {"retry-after": "1"}
         self.admission.check_open()
@@ -164,26 +169,20 @@ class Gateway:
             raise ApiError(503, "Traces cannot be written; no request is served unseen.", code="backlog", headers=retry)
         return tenant
 
-    def _tenant(self, request: Request) -> str:
-        if self._tenants is None:
-            return ""
-        scheme, _, token = request.headers.get("authorization", "").partition(" ")
-        tenant = self._tenants(token.strip()) if scheme.lower() == "bearer" and token.strip() else None
-        if tenant is None:
-            raise ApiError(401, "A valid API key is needed: Authorization: Bearer …", code="invalid_api_key")
-        return tenant
+    def _tenant(self, request: Request) -> Tenant:
+        return self._tenants.authenticate(request.headers.get("authorization", ""))
 
-    async def _exchange(self, request: Request, tenant: str, arrived: float) -> Exchange:
+    async def _exchange(self, request: Request, tenant: Tenant, arrived: float) -> Exchange:
         body = await read_json(request, self.config.body_bytes, self.config.body_seconds)
         asked = chat_request(body)
         request_id = f"chatcmpl-{uuid.uuid4().hex}"
         who = asked.user or request.headers.get("x-session", "")
         timeout = timeout_of(request.headers, self.config.timeout_seconds)
-        lease = self.arms.lease(asked.model, f"{tenant}\0{who or request_id}")
-        place = self._place(tenant, asked, lease, arrived, timeout)
+        lease = self.arms.lease(asked.model, f"{tenant.name}\0{who or request_id}")
+        grant, place = await self._granted(tenant, asked, lease, arrived, timeout)
         return Exchange(
             id=request_id,
-            tenant=tenant,
+            tenant=tenant.name,
             who=who,
             request=asked,
             lease=lease,
@@ -191,20 +190,33 @@ class Gateway:
             now=self._clock(),
             arrived=arrived,
             timeout=timeout,
-            idempotency=effect_key(request.headers, tenant, who, asked),
-            on_end=lambda trace: self._ended(trace, lease),
+            idempotency=effect_key(request.headers, tenant.name, who, asked),
+            on_end=lambda trace: self._ended(trace, lease, grant),
             meter=self._meter,
             place=place,
+            extra=grant.headers,
         )
 
-    def _place(self, tenant: str, asked: ChatRequest, lease: Lease, arrived: float, timeout: float) -> Place:
-        """A place in the queue, or the refusal at once; a refused request holds nothing."""
-        served, assistant = lease.served, lease.served.assistant
+    async def _granted(
+        self, tenant: Tenant, asked: ChatRequest, lease: Lease, arrived: float, timeout: float
+    ) -> tuple[Grant, Place]:
+        """The tenant's right to this request and its place in the queue; a refused request holds neither, nor the
+        lease. Raises ApiError 400, 404, 429 and 503."""
         try:
-            sampling = asked.sampling(assistant.sampling)
-            tokens = sum(request_tokens(assistant, asked.messages, asked.tools, sampling, context=served.context))
-            patient = timeout >= self.config.timeout_seconds
-            return self.admission.ask(tenant, tokens, deadline=arrived + timeout, patient=patient)
+            if not tenant.may_use(asked.model):
+                raise unknown_model(asked.model)
+            served = lease.served
+            sampling = asked.sampling(served.assistant.sampling)
+            tokens = sum(
+                request_tokens(served.assistant, asked.messages, asked.tools, sampling, context=served.context)
+            )
+            grant = await self._tenants.reserve(tenant, bound_of(tokens, self._meter, timeout))
+            try:
+                patient = timeout >= self.config.timeout_seconds
+                return grant, self.admission.ask(tenant.name, tokens, deadline=arrived + timeout, patient=patient)
+            except BaseException:
+                self._tenants.settle(grant, 0, 0.0)
+                raise
         except BaseException:
             self.arms.release(lease)
             raise
@@ -216,8 +228,9 @@ class Gateway:
         arms = [self.arms.get("stable"), self.arms.get("canary")]
         return min((served.kv_tokens for served in arms if served is not None and served.kv_tokens), default=0)
 
-    def _ended(self, trace: Trace, lease: Lease) -> None:
+    def _ended(self, trace: Trace, lease: Lease, grant: Grant) -> None:
         self.in_flight -= 1
+        self._tenants.settle(grant, tokens_of(trace), trace.cost)
         self.arms.release(lease)
         self.outbox.trace(trace)
 

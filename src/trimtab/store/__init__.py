@@ -3,8 +3,24 @@
 from trimtab.store.aliases import AliasChange
 from trimtab.store.capture import Captured
 from trimtab.store.journal import StepRecord
+from trimtab.store.spending import Draw, Drawn, Spend, Written
 from trimtab.store.steering import Intent, Look
 from trimtab.store.store import Store
+from trimtab.store.tenants import KeyRecord, TenantSnapshot
 from trimtab.store.traffic import TraceCount
 
-__all__ = ["AliasChange", "Captured", "Intent", "Look", "StepRecord", "Store", "TraceCount"]
+__all__ = [
+    "AliasChange",
+    "Captured",
+    "Draw",
+    "Drawn",
+    "Intent",
+    "KeyRecord",
+    "Look",
+    "Spend",
+    "StepRecord",
+    "Store",
+    "TenantSnapshot",
+    "TraceCount",
+    "Written",
+]

@@ -11,7 +11,9 @@ from trimtab.store.capture import Capture
 from trimtab.store.database import Database
 from trimtab.store.documents import Documents
 from trimtab.store.journal import Journal
+from trimtab.store.spending import Spending
 from trimtab.store.steering import Canary, Intents, Ledger
+from trimtab.store.tenants import Tenants
 from trimtab.store.traffic import Feedbacks, Traces
 
 
@@ -31,6 +33,8 @@ class Store:
         self.canary = Canary(self.documents)
         self.intents = Intents(database)
         self.ledger = Ledger(database)
+        self.tenants = Tenants(database)
+        self.spending = Spending(database)
 
     @classmethod
     def open(cls, folder: Path) -> "Store":

@@ -6,9 +6,9 @@ from hypothesis import strategies as st
 
 from trimtab.engine.core import Sampling
 from trimtab.records import Message, ToolCall
-from trimtab.serve.admission.cost import completion_tokens, prompt_tokens, request_tokens
 from trimtab.serve.admission.deadline import HEADER, timeout_of
 from trimtab.serve.errors import ApiError
+from trimtab.serve.estimate import completion_tokens, prompt_tokens, request_tokens
 from trimtab.tools import Assistant, Limits, Tool, Toolbox, make_schema
 
 _WEATHER = make_schema("weather", "Weather.", {"type": "object", "properties": {"city": {"type": "string"}}})
