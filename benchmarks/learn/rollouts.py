@@ -1,4 +1,4 @@
-"""RLOO with a reward that is checked by computing: it rises; β trades it against KL; a flawed one is caught."""
+"""RLOO with a reward that is checked by computing: it rises; a flawed one is caught."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -6,8 +6,7 @@ from pathlib import Path
 
 from benchmarks.learn.calculator import correct, first_turns, question, taught
 from benchmarks.learn.data import tool_examples
-from benchmarks.learn.measure import answers, kl, texts
-from benchmarks.learn.result import Panel, Place, Point, Result, Series
+from benchmarks.learn.result import Panel, Place, Point, Result
 from trimtab.model import Dialect
 from trimtab.records import Case, Example, Expected, iter_jsonl
 from trimtab.stats import Interval, mean_interval, paired_interval, wilson
@@ -32,7 +31,6 @@ CONFIG = RlConfig(
     token_budget=4096,
     checkpoint_every=100,
 )
-BETAS = (0.003, 0.01, 0.03, 0.1, 0.3)
 PROBES, EVERY = 48, 4
 
 
@@ -81,28 +79,6 @@ def reward_rises(place: Place) -> Result:
     figures = {"held_out_gain": _ends(gain)}
     claim = "RLOO with a verifiable reward raises it on held-out problems: the paired gain's interval is above 0"
     return Result(claim, gain.low > 0, panels, figures)
-
-
-def frontier(place: Place) -> Result:
-    """Held-out reward against KL to the start, for five β."""
-    start, test = _start(place), _test(place.data)
-    prompts = [question(example) for example in test]
-    reward: dict[str, Series] = {}
-    drift: list[Point] = []
-    for beta in BETAS:
-        config = CONFIG.model_copy(update={"beta": beta, "learning_rate": 2e-5})
-        folder = _trained(place, f"beta-{beta}", start, config, STEPS // 2)
-        said = answers(folder, prompts, max_tokens=56, temperature=1.0)
-        right = [correct(message, one) for message, one in zip(texts(folder, said), test, strict=True)]
-        moved = kl(folder, start, prompts, said)
-        reward[f"β = {beta}"] = (Point.of(moved.value, wilson(sum(right), len(right))),)
-        drift.append(Point.of(beta, moved))
-    panels = (
-        Panel("Reward against KL, a point for each β", "KL to the start, nats a token", "right first call", reward),
-        Panel("KL by β", "β", "KL to the start, nats a token", {"RLOO": tuple(drift)}),
-    )
-    held = drift[-1].high < drift[0].low
-    return Result("A larger β holds the policy nearer to its start, intervals apart between the ends", held, panels)
 
 
 def flawed(place: Place) -> Result:
