@@ -45,8 +45,9 @@ def question(example: Example) -> Prompt:
     return example.messages[:first], example.tools
 
 
-def first_turns(folder: Path, examples: list[Example]) -> list[Message]:
-    return texts(folder, answers(folder, [question(example) for example in examples], max_tokens=80))
+def first_turns(folder: Path, examples: list[Example], temperature: float = 0.0) -> list[Message]:
+    prompts = [question(example) for example in examples]
+    return texts(folder, answers(folder, prompts, max_tokens=80, temperature=temperature))
 
 
 def correct(message: Message, example: Example) -> bool:

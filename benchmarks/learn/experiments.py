@@ -1,6 +1,6 @@
 """The experiments by name, in the order in which they build on one another."""
 
-from benchmarks.learn import calculator, cycles, grounding, preference, reasoning, rollouts
+from benchmarks.learn import calculator, cycles, frontier, grounding, preference, reasoning, rollouts
 from benchmarks.learn.result import Experiment
 
 EXPERIMENTS: dict[str, Experiment] = {
@@ -8,7 +8,7 @@ EXPERIMENTS: dict[str, Experiment] = {
     "preference": preference.run,
     "coin_flips": preference.coin_flips,
     "rloo": rollouts.reward_rises,
-    "frontier": rollouts.frontier,
+    "frontier": frontier.run,
     "flawed_reward": rollouts.flawed,
     "grounding": grounding.run,
     "cycles": cycles.run,

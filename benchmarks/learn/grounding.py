@@ -37,7 +37,7 @@ PENALTY = 0.1
 def run(place: Place) -> Result:
     """The rates after SFT, after support pairs on top of it, and after the penalty on top of both."""
     examples, cases = grounded(place.data)
-    taught = _taught(place, examples[:TAUGHT])
+    taught = answering_model(place, examples)
     paired = _preferred(place, taught, _pairs(examples[TAUGHT:])[:PAIRED])
     penalised = _penalised(place, paired, examples[-STEPS * PENALISE.rows_per_step :])
     stages = [_answers(folder, cases[:HELD_OUT]) for folder in (taught, paired, penalised)]
@@ -51,9 +51,10 @@ def run(place: Place) -> Result:
     return Result(claim, held, panels, {"taught": TAUGHT, "pairs": PAIRED, "rl_steps": STEPS})
 
 
-def _taught(place: Place, rows: list[Example]) -> Path:
+def answering_model(place: Place, examples: list[Example]) -> Path:
+    """π0 taught to answer from passages, by the first of the examples."""
     folder = place.work / "sft"
-    train_sft(place.model, rows, TEACH, work=folder / "work", out=folder / "model")
+    train_sft(place.model, examples[:TAUGHT], TEACH, work=folder / "work", out=folder / "model")
     return folder / "model"
 
 
@@ -69,11 +70,15 @@ def _preferred(place: Place, start: Path, pairs: list[Comparison]) -> Path:
 
 
 def _penalised(place: Place, start: Path, examples: list[Example]) -> Path:
-    folder = place.work / "rl"
+    return penalised(place.work / "rl", start, examples, PENALISE)
+
+
+def penalised(folder: Path, start: Path, examples: list[Example], config: RlConfig) -> Path:
+    """RL on the examples' questions; KL is to ``start``."""
     prompts = [rollout.Prompt(example.messages[:-1], example.tools) for example in examples]
     spans = UngroundedSpans(Dialect.of(start))
     reward = weighted({"grounded": (1.0, GroundedCitation()), "ungrounded": (PENALTY, spans)})
-    train_rl(start, prompts, reward, PENALISE, work=folder / "work", out=folder / "model")
+    train_rl(start, prompts, reward, config, work=folder / "work", out=folder / "model")
     return folder / "model"
 
 
