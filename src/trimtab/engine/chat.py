@@ -4,9 +4,11 @@ import asyncio
 from collections.abc import AsyncIterator, Callable, Sequence
 from dataclasses import dataclass, replace
 
-from trimtab.engine.core import Chunk, Engine, Finish, Request, Sampling
+from trimtab.engine.constraint import Constraint
+from trimtab.engine.core import Chunk, Engine, Finish, Handle, Request, Sampling
+from trimtab.engine.demand import check, constraint_of
 from trimtab.engine.detokenise import Detokeniser, StopStrings
-from trimtab.model.calls import split_reasoning
+from trimtab.model.calls import OPEN, split_reasoning
 from trimtab.model.dialect import Dialect
 from trimtab.records import Message, ToolSchema, UserError
 
@@ -53,14 +55,18 @@ class Chat:
         """The assistant's next turn. Cancelling the task frees the engine's slot.
 
         ``on_text`` gets, as it is generated, the text a reader may see: it adds up to the message's content, save
-        that of a malformed call it shows nothing. An engine's failure is ``finish="error"``. Raises UserError where
-        the conversation cannot be rendered or leaves no room in the model's context.
+        that of a malformed call it shows nothing. An engine's failure is ``finish="error"``. An answer that
+        ``sampling.form`` holds is its text to the letter: nothing in it is read as a call, escape or reasoning.
+        Raises UserError where the conversation cannot be rendered or leaves no room in the model's context, and for
+        a form that no text can keep; Unsupported where the engine cannot do what ``sampling`` asks.
         """
+        constraint = constraint_of(self.dialect, tools, sampling)
+        check(self.engine.caps, constraint, sampling)
         prompt = tuple(self.dialect.encode(messages, tools, reply=True))
         self._check_room(len(prompt))
         stop_ids = tuple(dict.fromkeys((*sampling.stop_ids, *self.dialect.stop_ids)))
-        request = Request(prompt, replace(sampling, stop_ids=stop_ids))
-        turn = _Turn(self.dialect, request.sampling, on_text)
+        request = Request(prompt, replace(sampling, stop_ids=stop_ids), constraint)
+        turn = _Turn(self.dialect, request, on_text)
         async for chunk in _chunks(self.engine, request):
             if turn.take(chunk):
                 break
@@ -81,7 +87,7 @@ async def _chunks(engine: Engine, request: Request) -> AsyncIterator[Chunk]:
     """The chunks of a request, handed over from the engine's thread; leaving early cancels it."""
     queue: asyncio.Queue[Chunk] = asyncio.Queue()
     loop = asyncio.get_running_loop()
-    handle = engine.submit(request, lambda chunk: _hand_over(loop, queue, chunk))
+    handle = await _submit(engine, request, lambda chunk: _hand_over(loop, queue, chunk))
     done = False
     try:
         while not done:
@@ -93,6 +99,23 @@ async def _chunks(engine: Engine, request: Request) -> AsyncIterator[Chunk]:
             handle.cancel()
 
 
+async def _submit(engine: Engine, request: Request, on_chunk: Callable[[Chunk], None]) -> Handle:
+    """Queue a request; a constraint is compiled off the event loop, and a caller who leaves meanwhile cancels it."""
+    if request.constraint is None:
+        return engine.submit(request, on_chunk)
+    queued = asyncio.ensure_future(asyncio.to_thread(engine.submit, request, on_chunk))
+    try:
+        return await asyncio.shield(queued)
+    except asyncio.CancelledError:
+        queued.add_done_callback(_cancel)
+        raise
+
+
+def _cancel(queued: "asyncio.Future[Handle]") -> None:
+    if not queued.cancelled() and queued.exception() is None:
+        queued.result().cancel()
+
+
 def _hand_over(loop: asyncio.AbstractEventLoop, queue: "asyncio.Queue[Chunk]", chunk: Chunk) -> None:
     if not loop.is_closed():
         loop.call_soon_threadsafe(queue.put_nowait, chunk)
@@ -101,8 +124,10 @@ def _hand_over(loop: asyncio.AbstractEventLoop, queue: "asyncio.Queue[Chunk]", c
 class _Turn:
     """One turn as it arrives."""
 
-    def __init__(self, dialect: Dialect, sampling: Sampling, on_text: Callable[[str], None] | None) -> None:
+    def __init__(self, dialect: Dialect, request: Request, on_text: Callable[[str], None] | None) -> None:
+        sampling = request.sampling
         self._dialect = dialect
+        self._constraint: Constraint | None = request.constraint
         self._stop_ids = frozenset(sampling.stop_ids)
         self._on_text = on_text
         self._detokeniser = Detokeniser(dialect.decode)
@@ -129,16 +154,24 @@ class _Turn:
         self._show(final=over)
         return over
 
+    @property
+    def _literal(self) -> bool:
+        """Whether the text is an answer in a form, with nothing in it to read."""
+        if self._constraint is None or self._constraint.answer is None:
+            return False
+        return not (self._constraint.calls and OPEN.startswith(self._text[: len(OPEN)]))
+
     def reply(self, prompt_tokens: int, weights: str) -> Reply:
+        literal = self._literal
         return Reply(
-            message=self._dialect.parse(self._text),
-            text=split_reasoning(self._text)[1],
+            message=Message("assistant", self._text) if literal else self._dialect.parse(self._text),
+            text=self._text if literal else split_reasoning(self._text)[1],
             finish=self._finish,
             prompt_tokens=prompt_tokens,
             token_ids=tuple(self._ids),
             logprobs=tuple(self._logprobs),
             weights=weights,
-            malformed=self._dialect.malformed(self._text),
+            malformed=not literal and self._dialect.malformed(self._text),
             error=self._error,
         )
 
@@ -150,8 +183,8 @@ class _Turn:
     def _show(self, *, final: bool) -> None:
         if self._on_text is None:
             return
-        text = self._dialect.visible(self._text, final=final)
-        if final and not self._dialect.malformed(self._text):
+        text = self._text if self._literal else self._dialect.visible(self._text, final=final)
+        if final and not self._literal and not self._dialect.malformed(self._text):
             text = self._dialect.parse(self._text).content
         if len(text) > self._shown:
             new, self._shown = text[self._shown :], len(text)
