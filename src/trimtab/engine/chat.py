@@ -8,6 +8,7 @@ from trimtab.engine.constraint import Constraint
 from trimtab.engine.core import Chunk, Engine, Finish, Handle, Request, Sampling
 from trimtab.engine.demand import check, constraint_of
 from trimtab.engine.detokenise import Detokeniser, StopStrings
+from trimtab.engine.pieces import Piece, answer_pieces
 from trimtab.model.calls import OPEN, split_reasoning
 from trimtab.model.dialect import Dialect
 from trimtab.records import Message, ToolSchema, UserError
@@ -32,6 +33,8 @@ class Reply:
     malformed: bool = False
     """The text tries to call a tool in a form that cannot be read."""
     error: str = ""
+    pieces: tuple[Piece, ...] | None = None
+    """The tokens of ``message.content``, where ``sampling.top_logprobs`` asked for them."""
 
 
 class Chat:
@@ -127,6 +130,7 @@ class _Turn:
     def __init__(self, dialect: Dialect, request: Request, on_text: Callable[[str], None] | None) -> None:
         sampling = request.sampling
         self._dialect = dialect
+        self._spell = sampling.top_logprobs is not None
         self._constraint: Constraint | None = request.constraint
         self._stop_ids = frozenset(sampling.stop_ids)
         self._on_text = on_text
@@ -163,9 +167,10 @@ class _Turn:
 
     def reply(self, prompt_tokens: int, weights: str) -> Reply:
         literal = self._literal
+        text = self._text if literal else split_reasoning(self._text)[1]
         return Reply(
             message=Message("assistant", self._text) if literal else self._dialect.parse(self._text),
-            text=self._text if literal else split_reasoning(self._text)[1],
+            text=text,
             finish=self._finish,
             prompt_tokens=prompt_tokens,
             token_ids=tuple(self._ids),
@@ -173,7 +178,13 @@ class _Turn:
             weights=weights,
             malformed=not literal and self._dialect.malformed(self._text),
             error=self._error,
+            pieces=self._pieces(text) if self._spell else None,
         )
+
+    def _pieces(self, answer: str) -> tuple[Piece, ...] | None:
+        ended = self._finish == "stop" and self._ids and self._ids[-1] in self._stop_ids
+        count = len(self._ids) - bool(ended)
+        return answer_pieces(self._dialect, self._ids[:count], self._logprobs[:count], self._text, answer)
 
     def _spoken(self, chunk: Chunk) -> Sequence[int]:
         """The chunk's tokens without the stop id that may end them."""

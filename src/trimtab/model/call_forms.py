@@ -2,7 +2,7 @@
 
 import json
 import re
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple
 
 from trimtab.model.calls import OPEN
@@ -44,6 +44,8 @@ def _frame(dialect: Dialect) -> tuple[str, str]:
 def _schema(tool: ToolSchema) -> dict[str, Any]:
     """The arguments' schema; arguments are an object, whatever else it says."""
     given = tool["function"].get("parameters") or {}
+    if not isinstance(given, Mapping):
+        raise UserError("a tool's parameters must be a JSON schema", field="tools", expected="an object")
     return {**given, "type": "object"}
 
 

@@ -13,6 +13,10 @@ from starlette.requests import ClientDisconnect, Request
 from trimtab.engine.core import Sampling
 from trimtab.records import Message, ToolSchema, UserError, messages_from_json, tools_from_json
 from trimtab.serve.errors import ApiError, bad_request
+from trimtab.serve.formats import ResponseFormat, call_of, form_of
+
+MOST_CHOICES = 8
+"""Samples that one request may ask for (``n``): each takes a slot of the engine."""
 
 
 class _StreamOptions(BaseModel):
@@ -38,7 +42,11 @@ class _Body(BaseModel):
     max_tokens: int | None = Field(default=None, ge=1)
     max_completion_tokens: int | None = Field(default=None, ge=1)
     stop: str | list[str] | None = Field(default=None)
-    seed: int | None = None
+    seed: int | None = Field(default=None, ge=-(2**63), lt=2**63)
+    n: int | None = Field(default=None, ge=1, le=MOST_CHOICES)
+    logprobs: bool | None = None
+    top_logprobs: int | None = Field(default=None, ge=0, le=20)
+    response_format: ResponseFormat | None = None
     user: str | None = Field(default=None, max_length=512)
     safety_identifier: str | None = Field(default=None, max_length=512)
     # Taken, without effect on the answer:
@@ -47,25 +55,17 @@ class _Body(BaseModel):
     service_tier: str | None = None
     prompt_cache_key: str | None = None
     # Taken with the one value that is true of this server; another is refused, never ignored:
-    n: int | None = None
-    logprobs: bool | None = None
-    top_logprobs: int | None = None
     frequency_penalty: float | None = None
     presence_penalty: float | None = None
     logit_bias: dict[str, Any] | None = None
     parallel_tool_calls: bool | None = None
-    response_format: dict[str, Any] | None = None
 
 
 _ONLY: Mapping[str, Any] = {
-    "n": 1,
-    "logprobs": False,
-    "top_logprobs": 0,
     "frequency_penalty": 0,
     "presence_penalty": 0,
     "logit_bias": {},
     "parallel_tool_calls": True,
-    "response_format": {"type": "text"},
 }
 
 
@@ -80,6 +80,16 @@ class ChatRequest:
     stream: bool
     include_usage: bool
     changes: Mapping[str, Any]
+    n: int = 1
+
+    @property
+    def logprobs(self) -> bool:
+        return "top_logprobs" in self.changes
+
+    @property
+    def formatted(self) -> bool:
+        """Whether the answer must have a form, so that another text cannot be taken for it."""
+        return "form" in self.changes
 
     def sampling(self, default: Sampling) -> Sampling:
         """The release's own decoding, with what the client asked for in its place."""
@@ -129,7 +139,8 @@ def chat_request(body: Any) -> ChatRequest:
         user=fields.user or fields.safety_identifier or "",
         stream=bool(fields.stream),
         include_usage=fields.stream_options is not None and fields.stream_options.include_usage,
-        changes=_changes(fields),
+        changes=_changes(fields) | _shape(fields, tools),
+        n=fields.n or 1,
     )
 
 
@@ -193,9 +204,19 @@ def _offered(fields: _Body, tools: tuple[ToolSchema, ...]) -> tuple[ToolSchema, 
         return tools if fields.tools else None
     if not fields.tools:
         raise ApiError(400, "tool_choice needs tools.", param="tool_choice", code="invalid_value")
-    raise ApiError(
-        400, "Only tool_choice 'auto' and 'none' are supported.", param="tool_choice", code="unsupported_value"
-    )
+    return tools
+
+
+def _shape(fields: _Body, tools: tuple[ToolSchema, ...]) -> dict[str, Any]:
+    """What the answer must be, and whether its log-probs are wanted."""
+    if fields.top_logprobs is not None and not fields.logprobs:
+        raise ApiError(400, "top_logprobs needs logprobs = true.", param="top_logprobs", code="invalid_value")
+    given = {
+        "form": form_of(fields.response_format),
+        "call": None if fields.tool_choice is None else call_of(fields.tool_choice, tools),
+        "top_logprobs": (fields.top_logprobs or 0) if fields.logprobs else None,
+    }
+    return {name: value for name, value in given.items() if value is not None}
 
 
 def _changes(fields: _Body) -> dict[str, Any]:

@@ -19,6 +19,7 @@ from starlette.types import ASGIApp
 from trimtab.records import Feedback, Sink, Trace, UserError, feedback_from_json
 from trimtab.serve.arms import Arms, Lease, Served
 from trimtab.serve.body import chat_request, fingerprint, read_json
+from trimtab.serve.choices import choices_of
 from trimtab.serve.config import ServeConfig
 from trimtab.serve.errors import ApiError, bad_request, on_api_error, on_failure, on_http_error
 from trimtab.serve.exchange import Exchange, Free, Meter, effect_key
@@ -70,7 +71,8 @@ class Gateway:
         except BaseException:
             self.in_flight -= 1
             raise
-        return StreamReply(exchange) if exchange.request.stream else WholeReply(exchange)
+        choices = choices_of(exchange, self.outbox.trace)
+        return StreamReply(choices) if choices.request.stream else WholeReply(choices)
 
     async def models(self, request: Request) -> Response:
         self._tenant(request)
