@@ -121,10 +121,14 @@ class Bench:
 
 
 def make_served(release: str, model: Model, **fields: Any) -> Served:
+    async def complete(prompt: str, sampling: Sampling = Sampling(), on_text: Any = None) -> Spoken:  # noqa: B008
+        return await model((Message("user", prompt),), (), sampling, on_text)
+
     toolbox: Toolbox = fields.pop("toolbox", Toolbox())
     guards: Guards = fields.pop("guards", NoGuards())
     limits: Limits = fields.pop("limits", Limits())
-    return Served(release, Assistant(model, toolbox, guards, limits, "Be kind."), **fields)
+    assistant = Assistant(model, toolbox, guards, limits, "Be kind.")
+    return Served(release, assistant, **{"complete": complete, **fields})
 
 
 @pytest.fixture(scope="session")
@@ -136,7 +140,7 @@ def random_weights(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Served]
     folder = tiny_random_model(tmp_path_factory.mktemp("served") / "tiny")
     engine = TorchEngine(folder)
     chat = Chat(engine, Dialect.of(folder))
-    yield Served("c" * 64, Assistant(chat.reply, sampling=Sampling(160, 1.0)))
+    yield Served("c" * 64, Assistant(chat.reply, sampling=Sampling(160, 1.0)), complete=chat.complete)
     engine.close()
 
 

@@ -229,8 +229,8 @@ def test_log_probs_spell_the_answer(site: Callable[..., Site], random_weights: A
         spelled = b"".join(bytes(token.bytes) for token in said.content).decode()
         assert spelled.strip() == answer.choices[0].message.content
         assert all(-30 < token.logprob <= 0 and token.top_logprobs == [] for token in said.content)
-        with here.client.chat.completions.stream(**ask) as stream:
-            assert cast(Any, stream.get_final_completion()).choices[0].logprobs.content == said.content
+        parts = [part for chunk in here.client.chat.completions.create(**ask, stream=True) for part in chunk.choices]
+        assert [token for part in parts if part.logprobs for token in part.logprobs.content] == said.content
     assert spelled_out > 0
     with pytest.raises(openai.BadRequestError) as refused:
         here.client.chat.completions.create(model="trimtab", messages=_HI, logprobs=True, top_logprobs=2)
@@ -255,3 +255,20 @@ def test_several_samples_differ_and_come_back_with_their_seed(site: Callable[...
     assert [streamed[i] for i in range(3)] == texts
     alone = here.client.chat.completions.create(**ask | {"n": 1})
     assert alone.choices[0].message.content == texts[0]
+
+
+def test_legacy_completions_and_what_is_not_there(site: Callable[..., Site], random_weights: Any) -> None:
+    here = site(stable=random_weights)
+    ask: Any = {"model": "trimtab", "prompt": ["Once upon", "Two"], "max_tokens": 6, "seed": 1}
+    answer = here.client.completions.create(**ask)
+    assert [choice.index for choice in answer.choices] == [0, 1]
+    assert answer.usage is not None
+    assert answer.usage.completion_tokens <= 12
+    texts = ["", ""]
+    for chunk in here.client.completions.create(**ask, stream=True):
+        for part in chunk.choices:
+            texts[part.index] += part.text
+    assert texts == [choice.text for choice in answer.choices]
+    with pytest.raises(openai.NotFoundError) as missing:
+        here.client.embeddings.create(model="embedder", input="x")
+    assert missing.value.code == "model_not_found"

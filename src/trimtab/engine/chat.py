@@ -70,17 +70,37 @@ class Chat:
         stop_ids = tuple(dict.fromkeys((*sampling.stop_ids, *self.dialect.stop_ids)))
         request = Request(prompt, replace(sampling, stop_ids=stop_ids), constraint)
         turn = _Turn(self.dialect, request, on_text)
+        return await self._run(request, turn)
+
+    async def complete(
+        self, prompt: str, sampling: Sampling = _GREEDY, on_text: Callable[[str], None] | None = None
+    ) -> Reply:
+        """What follows ``prompt``, as it stands: no template, and nothing in the text is read.
+
+        Special tokens spelled in the prompt are those tokens. Raises UserError for an empty prompt and one that
+        leaves no room; Unsupported where the engine cannot do what ``sampling`` asks.
+        """
+        ids = tuple(self.dialect.ids(prompt))
+        if not ids:
+            raise UserError("the prompt is empty", field="prompt", expected="at least one token")
+        self._check_room(len(ids), "prompt")
+        check(self.engine.caps, None, sampling)
+        stop_ids = tuple(dict.fromkeys((*sampling.stop_ids, *self.dialect.stop_ids)))
+        request = Request(ids, replace(sampling, stop_ids=stop_ids))
+        return await self._run(request, _Turn(self.dialect, request, on_text, raw=True))
+
+    async def _run(self, request: Request, turn: "_Turn") -> Reply:
         async for chunk in _chunks(self.engine, request):
             if turn.take(chunk):
                 break
-        return turn.reply(len(prompt), self.engine.weights)
+        return turn.reply(len(request.prompt_ids), self.engine.weights)
 
-    def _check_room(self, length: int) -> None:
+    def _check_room(self, length: int, field: str = "messages") -> None:
         context = self.engine.caps.context
         if context and length >= context:
             raise UserError(
                 f"the conversation has {length} tokens and leaves no room to answer",
-                field="messages",
+                field=field,
                 expected=f"fewer than the model's context of {context} tokens",
                 fix="Shorten the conversation, or start a new one",
             )
@@ -127,8 +147,11 @@ def _hand_over(loop: asyncio.AbstractEventLoop, queue: "asyncio.Queue[Chunk]", c
 class _Turn:
     """One turn as it arrives."""
 
-    def __init__(self, dialect: Dialect, request: Request, on_text: Callable[[str], None] | None) -> None:
+    def __init__(
+        self, dialect: Dialect, request: Request, on_text: Callable[[str], None] | None, *, raw: bool = False
+    ) -> None:
         sampling = request.sampling
+        self._raw = raw
         self._dialect = dialect
         self._spell = sampling.top_logprobs is not None
         self._constraint: Constraint | None = request.constraint
@@ -160,9 +183,9 @@ class _Turn:
 
     @property
     def _literal(self) -> bool:
-        """Whether the text is an answer in a form, with nothing in it to read."""
-        if self._constraint is None or self._constraint.answer is None:
-            return False
+        """Whether there is nothing in the text to read: a raw completion, or an answer in a form."""
+        if self._raw or self._constraint is None or self._constraint.answer is None:
+            return self._raw
         return not (self._constraint.calls and OPEN.startswith(self._text[: len(OPEN)]))
 
     def reply(self, prompt_tokens: int, weights: str) -> Reply:

@@ -3,7 +3,8 @@
 Its own schema converter skips keywords that it does not know, writes control characters into strings and loses every
 running request on a schema that it cannot read; so the grammar is written here, and what it cannot say is refused. It
 may allow less than the schema (no properties beside those named, bounded lengths), never more.
-Characters are listed, not excluded: what it takes for "any other character" includes bytes that are no UTF-8.
+Characters are listed, in ranges of one pattern of bytes: an excluding class, or a range across such patterns, lets
+bytes pass that are no UTF-8.
 """
 
 import json
@@ -31,7 +32,9 @@ _KEYWORDS: Mapping[str, frozenset[str]] = {
     "null": frozenset(),
 }
 _BASE = r"""
-char ::= [ !#-\[\]-~\u00a0-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff] | "\\" (["\\/bfnrt] | "u00" [01] [0-9a-f])
+char ::= [ !#-\[\]-~\u00a0-\u07ff\u0800-\u0fff\u1000-\ucfff] | far | escaped
+far ::= [\ud000-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]
+escaped ::= "\\" (["\\/bfnrt] | "u00" [01] [0-9a-f])
 string ::= "\"" char* "\""
 integer ::= "-"? ("0" | [1-9] [0-9]{0,14})
 number ::= integer ("." [0-9]{1,15})? ([eE] [-+]? [0-9]{1,2})?

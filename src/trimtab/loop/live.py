@@ -61,7 +61,7 @@ class Live:
     def _served(self, digest: str) -> Served:
         behaviour = get(self._store, digest).behaviour
         arm = open_arm(self._store, behaviour, self._workspace.config.serving, self._store)
-        return Served(release=digest, assistant=arm.assistant, close=arm.close)
+        return Served(release=digest, assistant=arm.assistant, close=arm.close, complete=arm.chat.complete)
 
     async def _steer(self) -> None:
         """Tick for ever; a tick that fails is logged and tried again, for a stuck canary must still roll back."""

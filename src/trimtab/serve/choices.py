@@ -35,6 +35,9 @@ class Choices:
         self.headers, self.overhead = first.headers, first.overhead
         self._exchanges = exchanges
 
+    def __len__(self) -> int:
+        return len(self._exchanges)
+
     async def run(self, on_text: OnChoiceText | None = None) -> tuple[Choice, ...]:
         """Answer, each choice on its own. ``on_text`` hears a choice's text as it may leave; one that fails ends all.
 
@@ -71,10 +74,15 @@ def choices_of(exchange: Exchange, record: Callable[[Trace], None]) -> Choices:
     n = exchange.request.n
     if n == 1:
         return Choices([exchange])
-    ends = _Ends(n, exchange.on_end, record)
-    ids = [exchange.id, *(f"{exchange.id}-{i}" for i in range(1, n))]
-    requests = [seeded(exchange.request, i) for i in range(n)]
-    return Choices([replace(exchange, id=ids[i], request=requests[i], on_end=ends) for i in range(n)])
+    return several(exchange, [seeded(exchange.request, i) for i in range(n)], record)
+
+
+def several(exchange: Exchange, requests: Sequence[ChatRequest], record: Callable[[Trace], None]) -> Choices:
+    """One exchange for each of ``requests``, under one id and one end."""
+    ends = _Ends(len(requests), exchange.on_end, record)
+    ids = [exchange.id, *(f"{exchange.id}-{i}" for i in range(1, len(requests)))]
+    pairs = zip(ids, requests, strict=True)
+    return Choices([replace(exchange, id=id, request=request, on_end=ends) for id, request in pairs])
 
 
 def seeded(request: ChatRequest, index: int) -> ChatRequest:

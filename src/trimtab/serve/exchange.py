@@ -53,6 +53,8 @@ class Exchange:
     idempotency: str
     on_end: Callable[[Trace], None]
     meter: Meter
+    on_gap: Callable[[float], None] = lambda seconds: None
+    """Told the seconds between two texts of one reply."""
     last_reply: Reply | None = field(default=None, init=False)
     """What the model said last."""
     generating: bool = field(default=False, init=False)
@@ -130,7 +132,14 @@ class Exchange:
     ) -> Reply:
         """The assistant's reply, overheard."""
 
+        last: float | None = None
+
         def heard(text: str) -> None:
+            nonlocal last
+            now, before = time.perf_counter(), last
+            last = now
+            if before is not None:
+                self.on_gap(now - before)
             self.generating = True
             try:
                 if on_text is not None:

@@ -4,13 +4,14 @@ import asyncio
 import logging
 import time
 import uuid
-from collections.abc import AsyncIterator, Callable, Coroutine, Mapping, Sequence
-from contextlib import asynccontextmanager
+from collections.abc import AsyncIterator, Callable, Coroutine, Iterator, Mapping, Sequence
+from contextlib import asynccontextmanager, contextmanager
 from typing import Any
 
 from starlette.applications import Starlette
 from starlette.concurrency import run_in_threadpool
 from starlette.exceptions import HTTPException
+from starlette.middleware import Middleware
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 from starlette.routing import BaseRoute, Route
@@ -18,11 +19,12 @@ from starlette.types import ASGIApp
 
 from trimtab.records import Feedback, Sink, Trace, UserError, feedback_from_json
 from trimtab.serve.arms import Arms, Lease, Served
-from trimtab.serve.body import chat_request, fingerprint, read_json
+from trimtab.serve.body import ChatRequest, chat_request, fingerprint, read_json
 from trimtab.serve.choices import choices_of
 from trimtab.serve.config import ServeConfig
 from trimtab.serve.errors import ApiError, bad_request, on_api_error, on_failure, on_http_error
 from trimtab.serve.exchange import Exchange, Free, Meter, effect_key
+from trimtab.serve.metrics import Counted, Metrics
 from trimtab.serve.outbox import Outbox
 from trimtab.serve.replies import StreamReply, WholeReply
 
@@ -55,6 +57,7 @@ class Gateway:
         self.outbox = Outbox(sink)
         self.in_flight = 0
         self.broken: list[str] = []
+        self.metrics = Metrics()
         self._find_trace, self._tenants = find_trace, tenants
         self._meter, self._clock = meter or Free(), clock
 
@@ -64,18 +67,24 @@ class Gateway:
 
     async def chat(self, request: Request) -> ASGIApp:
         arrived = time.perf_counter()
+        with self.admitted(request) as tenant:
+            exchange = await self._exchange(request, tenant, arrived)
+        choices = choices_of(exchange, self.record)
+        return StreamReply(choices) if choices.request.stream else WholeReply(choices)
+
+    @contextmanager
+    def admitted(self, request: Request) -> Iterator[str]:
+        """The request's tenant, its place taken; given back where the block fails. Raises ApiError."""
         tenant = self._admit(request)
         self.in_flight += 1
         try:
-            exchange = await self._exchange(request, tenant, arrived)
+            yield tenant
         except BaseException:
             self.in_flight -= 1
             raise
-        choices = choices_of(exchange, self.outbox.trace)
-        return StreamReply(choices) if choices.request.stream else WholeReply(choices)
 
     async def models(self, request: Request) -> Response:
-        self._tenant(request)
+        self.tenant(request)
         data = [{"id": name, "object": "model", "created": 0, "owned_by": "trimtab"} for name in self.arms.models()]
         if (wanted := request.path_params.get("model")) is None:
             return JSONResponse({"object": "list", "data": data})
@@ -86,7 +95,7 @@ class Gateway:
 
     async def feedback(self, request: Request) -> Response:
         """Take what a person said; the same words on the same trace, or the same id, count once."""
-        tenant = self._tenant(request)
+        tenant = self.tenant(request)
         body = await read_json(request, self.config.body_bytes, self.config.body_seconds)
         said = self._feedback(body)
         if not await self._is_known(said.trace, tenant):
@@ -136,7 +145,7 @@ class Gateway:
         return self.outbox.backlog >= self.config.max_backlog
 
     def _admit(self, request: Request) -> str:
-        tenant = self._tenant(request)
+        tenant = self.tenant(request)
         retry = {"retry-after": "1"}
         if self.in_flight >= self.config.max_in_flight:
             raise ApiError(429, "Too many requests are under way.", code="rate_limit_exceeded", headers=retry)
@@ -144,7 +153,8 @@ class Gateway:
             raise ApiError(503, "Traces cannot be written; no request is served unseen.", code="backlog", headers=retry)
         return tenant
 
-    def _tenant(self, request: Request) -> str:
+    def tenant(self, request: Request) -> str:
+        """Whose request it is. Raises ApiError 401."""
         if self._tenants is None:
             return ""
         scheme, _, token = request.headers.get("authorization", "").partition(" ")
@@ -155,8 +165,11 @@ class Gateway:
 
     async def _exchange(self, request: Request, tenant: str, arrived: float) -> Exchange:
         body = await read_json(request, self.config.body_bytes, self.config.body_seconds)
-        asked = chat_request(body)
-        request_id = f"chatcmpl-{uuid.uuid4().hex}"
+        return self.begin(chat_request(body), "chatcmpl", request, tenant, arrived)
+
+    def begin(self, asked: ChatRequest, kind: str, request: Request, tenant: str, arrived: float) -> Exchange:
+        """The exchange of a checked request, its release leased. Raises ApiError."""
+        request_id = f"{kind}-{uuid.uuid4().hex}"
         who = asked.user or request.headers.get("x-session", "")
         lease = self.arms.lease(asked.model, f"{tenant}\0{who or request_id}")
         return Exchange(
@@ -172,12 +185,18 @@ class Gateway:
             idempotency=effect_key(request.headers, tenant, who, asked),
             on_end=lambda trace: self._ended(trace, lease),
             meter=self._meter,
+            on_gap=self.metrics.inter_token.observe,
         )
+
+    def record(self, trace: Trace) -> None:
+        """Count a trace and hand it to the sink."""
+        self.metrics.trace(trace)
+        self.outbox.trace(trace)
 
     def _ended(self, trace: Trace, lease: Lease) -> None:
         self.in_flight -= 1
         self.arms.release(lease)
-        self.outbox.trace(trace)
+        self.record(trace)
 
     def _feedback(self, body: Any) -> Feedback:
         unknown = sorted(set(body) - _FEEDBACK_FIELDS) if isinstance(body, dict) else []
@@ -213,9 +232,12 @@ def create_app(
             await asyncio.gather(*running, return_exceptions=True)
             await gateway.close()
 
+    from trimtab.serve.completions import more_routes
+
     return Starlette(
         routes=[
             Route("/v1/chat/completions", gateway.chat, methods=["POST"]),
+            *more_routes(gateway),
             Route("/v1/models", gateway.models, methods=["GET"]),
             Route("/v1/models/{model:path}", gateway.models, methods=["GET"]),
             Route("/v1/feedback", gateway.feedback, methods=["POST"]),
@@ -225,4 +247,5 @@ def create_app(
         ],
         exception_handlers={ApiError: on_api_error, HTTPException: on_http_error, Exception: on_failure},
         lifespan=lifespan,
+        middleware=[Middleware(Counted, metrics=gateway.metrics)],
     )

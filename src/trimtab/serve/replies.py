@@ -9,7 +9,7 @@ from starlette.types import Receive, Scope, Send
 
 from trimtab.serve.choices import Choice, Choices
 from trimtab.serve.errors import ApiError
-from trimtab.serve.wire import KEEP_ALIVE, Chunks, completion, event
+from trimtab.serve.wire import CHAT, KEEP_ALIVE, Wire, event
 
 _HEADERS_AFTER_SECONDS = 2.0  # until then an error still gets its own status
 _KEEP_ALIVE_SECONDS = 15.0
@@ -20,8 +20,8 @@ Said = tuple[int, str]
 class WholeReply:
     """An ASGI response: the completion as one JSON object."""
 
-    def __init__(self, exchange: Choices) -> None:
-        self._exchange = exchange
+    def __init__(self, exchange: Choices, wire: Wire = CHAT) -> None:
+        self._exchange, self._wire = exchange, wire
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         exchange = self._exchange
@@ -45,7 +45,9 @@ class WholeReply:
             choices = task.result()
         except ApiError as error:
             return error.response(headers)
-        body = completion(choices, id=self._exchange.id, created=int(self._exchange.now), model=self._exchange.model)
+        body = self._wire.whole(
+            choices, id=self._exchange.id, created=int(self._exchange.now), model=self._exchange.model
+        )
         return JSONResponse(body, headers=headers)
 
 
@@ -55,10 +57,10 @@ class StreamReply:
     An error before the first text has its own status; later it is the stream's last event, without the end mark.
     """
 
-    def __init__(self, exchange: Choices) -> None:
+    def __init__(self, exchange: Choices, wire: Wire = CHAT) -> None:
         self._exchange = exchange
         self._texts: asyncio.Queue[Said | None] = asyncio.Queue()
-        self._chunks = Chunks(
+        self._chunks = wire.chunks(
             id=exchange.id,
             created=int(exchange.now),
             model=exchange.model,
@@ -86,7 +88,7 @@ class StreamReply:
         self, said: Said | None, task: "asyncio.Future[tuple[Choice, ...]]", headers: Mapping[str, str], send: Send
     ) -> None:
         await _start(send, headers)
-        for index in range(self._exchange.request.n):
+        for index in range(len(self._exchange)):
             await _send(send, self._chunks.role(index))
         while said is not None:
             await _send(send, self._chunks.text(*said) if said[1] else KEEP_ALIVE)

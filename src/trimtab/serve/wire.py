@@ -1,7 +1,8 @@
 """An outcome in OpenAI's words: the completion object, and the chunks of a stream."""
 
 import json
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
 from typing import Any
 
 from trimtab.records import ToolCall
@@ -78,8 +79,10 @@ class Chunks:
     Log-probs come in one piece before the finish: only then it is known which of a plan's replies is the answer.
     """
 
+    kind = "chat.completion.chunk"
+
     def __init__(self, *, id: str, created: int, model: str, include_usage: bool) -> None:
-        self._head = {"id": id, "object": "chat.completion.chunk", "created": created, "model": model}
+        self._head = {"id": id, "object": self.kind, "created": created, "model": model}
         self._include_usage = include_usage
 
     def role(self, index: int = 0) -> bytes:
@@ -113,6 +116,17 @@ class Chunks:
         choice = {"index": index, "delta": delta, "logprobs": logprobs, "finish_reason": finish}
         extra = {"usage": None} if self._include_usage else {}
         return event({**self._head, "choices": [choice], **extra})
+
+
+@dataclass(frozen=True, slots=True)
+class Wire:
+    """How one route's choices are written: as one object, and as a stream."""
+
+    whole: Callable[..., dict[str, Any]]
+    chunks: Callable[..., Chunks]
+
+
+CHAT = Wire(completion, Chunks)
 
 
 def event(value: Any) -> bytes:
