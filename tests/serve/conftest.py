@@ -155,7 +155,7 @@ def model_of() -> type[Model]:
     return Model
 
 
-@pytest.fixture
+@pytest.fixture(scope="session")
 def memory_of() -> type[Memory]:
     return Memory
 

@@ -13,7 +13,7 @@ from starlette.requests import ClientDisconnect, Request
 from trimtab.engine.core import Sampling
 from trimtab.records import Message, ToolSchema, UserError, messages_from_json, tools_from_json
 from trimtab.serve.errors import ApiError, bad_request
-from trimtab.serve.formats import ResponseFormat, call_of, form_of
+from trimtab.serve.formats import ResponseFormat, ToolChoice, call_of, form_of
 
 MOST_CHOICES = 8
 """Samples that one request may ask for (``n``): each takes a slot of the engine."""
@@ -41,7 +41,7 @@ class ChatBody(BaseModel):
     stream: bool | None = None
     stream_options: StreamOptions | None = None
     tools: list[Any] | None = Field(default=None, min_length=1)
-    tool_choice: Any = None
+    tool_choice: ToolChoice | None = None
     temperature: float | None = Field(default=None, ge=0, le=2)
     top_p: float | None = Field(default=None, gt=0, le=1)
     max_tokens: int | None = Field(default=None, ge=1)
@@ -223,7 +223,7 @@ def _shape(fields: ChatBody, tools: tuple[ToolSchema, ...]) -> dict[str, Any]:
         raise ApiError(400, "top_logprobs needs logprobs = true.", param="top_logprobs", code="invalid_value")
     given = {
         "form": form_of(fields.response_format),
-        "call": None if fields.tool_choice is None else call_of(fields.tool_choice, tools),
+        "call": call_of(fields.tool_choice, tools),
         "top_logprobs": (fields.top_logprobs or 0) if fields.logprobs else None,
     }
     return {name: value for name, value in given.items() if value is not None}

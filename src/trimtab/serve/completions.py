@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from pydantic import BaseModel, ConfigDict, Field
 from starlette.requests import Request
-from starlette.responses import Response
+from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 from starlette.types import ASGIApp
 
@@ -169,10 +169,16 @@ def more_routes(gateway: "Gateway") -> list[Route]:
         now = {"in_flight": gateway.in_flight, "backlog": gateway.outbox.backlog, "traces_lost": gateway.outbox.lost}
         return Response(gateway.metrics.text(now), headers={"content-type": CONTENT_TYPE})
 
+    async def openapi(request: Request) -> Response:
+        from trimtab.serve.openapi import document
+
+        return JSONResponse(document())
+
     return [
         Route("/v1/completions", completions, methods=["POST"]),
         Route("/v1/embeddings", embeddings, methods=["POST"]),
         Route("/metrics", metrics, methods=["GET"]),
+        Route("/openapi.json", openapi, methods=["GET"]),
     ]
 
 

@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from typing import Annotated, Any, Literal
 
 import jsonschema
-from pydantic import BaseModel, ConfigDict, Field, TypeAdapter, ValidationError
+from pydantic import BaseModel, ConfigDict, Field
 
 from trimtab.engine.constraint import Form
 from trimtab.engine.core import ANY_TOOL
@@ -52,7 +52,6 @@ class _NamedTool(_Strict):
 
 ResponseFormat = Annotated[_Text | _JsonObject | _JsonSchema, Field(discriminator="type")]
 ToolChoice = Literal["none", "auto", "required"] | _NamedTool
-_CHOICE: TypeAdapter[Any] = TypeAdapter(ToolChoice)
 
 
 def form_of(given: ResponseFormat | None) -> Form | None:
@@ -67,16 +66,11 @@ def form_of(given: ResponseFormat | None) -> Form | None:
             return None
 
 
-def call_of(choice: Any, tools: Sequence[ToolSchema]) -> str | None:
+def call_of(choice: ToolChoice | None, tools: Sequence[ToolSchema]) -> str | None:
     """The tool that must be called (``ANY_TOOL``: one of them); None where the model may choose. Raises ApiError."""
-    try:
-        known = _CHOICE.validate_python(choice)
-    except ValidationError as error:
-        expected = "'none', 'auto', 'required' or a function by name"
-        raise ApiError(400, f"tool_choice takes {expected}.", param="tool_choice", code="invalid_value") from error
-    if isinstance(known, str):
-        return ANY_TOOL if known == "required" else None
-    name = str(known.function.name)
+    if not isinstance(choice, _NamedTool):
+        return ANY_TOOL if choice == "required" else None
+    name = choice.function.name
     if name not in [tool["function"]["name"] for tool in tools]:
         raise ApiError(400, f"No tool {name!r} is among the tools.", param="tool_choice", code="invalid_value")
     return name
