@@ -1,12 +1,13 @@
 """Legacy completions pass the same door, the same guards and leave the same trace as a chat, without its plan."""
 
 from collections.abc import Callable
+from dataclasses import replace
 from typing import Any
 
 import pytest
 
 from trimtab.records import Message
-from trimtab.tools import Tool, Toolbox, make_schema
+from trimtab.tools import NoGuards, Tool, Toolbox, make_schema
 
 Make = Callable[..., Any]
 _LOOK = Tool(make_schema("look", "Look.", {"type": "object"}), lambda arguments, context: "{}")
@@ -69,6 +70,18 @@ def test_what_is_not_supported_is_refused_by_name(bench: Make, fields: dict[str,
     refused = ask(made, **fields)
     assert (refused.status_code, refused.json()["error"]["param"]) == (400, param)
     assert made.gateway.in_flight == 0
+
+
+def test_the_guards_words_stand_in_for_a_completion(bench: Make) -> None:
+    class Watch(NoGuards):
+        buffers = True
+
+        def after(self, messages: Any, turns: Any, answer: str) -> Any:
+            return replace(super().after(messages, turns, answer), answer="Ask a person.")  # type: ignore[type-var]
+
+    made = bench(guards=Watch())
+    assert ask(made).json()["choices"][0]["text"] == "Ask a person."
+    assert "Hello" not in ask(made, stream=True).text
 
 
 def test_a_release_that_only_chats_says_so_and_is_free_again(bench: Make, served: Make, model_of: Any) -> None:

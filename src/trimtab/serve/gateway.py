@@ -21,6 +21,7 @@ from trimtab.records import Feedback, Sink, Trace, UserError, feedback_from_json
 from trimtab.serve.arms import Arms, Lease, Served
 from trimtab.serve.body import ChatRequest, chat_request, fingerprint, read_json
 from trimtab.serve.choices import choices_of
+from trimtab.serve.completions import more_routes
 from trimtab.serve.config import ServeConfig
 from trimtab.serve.errors import ApiError, bad_request, on_api_error, on_failure, on_http_error
 from trimtab.serve.exchange import Exchange, Free, Meter, effect_key
@@ -231,8 +232,6 @@ def create_app(
                 task.cancel()
             await asyncio.gather(*running, return_exceptions=True)
             await gateway.close()
-
-    from trimtab.serve.completions import more_routes
 
     return Starlette(
         routes=[
