@@ -72,7 +72,7 @@ def test_a_prompt_that_another_scope_has_asked_is_computed_whole(tiny: Path, pro
     )
     (prompt,) = prompts(50)
     for scope in ("acme", "other", "acme"):
-        generate(engine, [Request(prompt, Sampling(max_tokens=1), scope)])
+        generate(engine, [Request(prompt, Sampling(max_tokens=1), cache_scope=scope)])
     assert lengths == [50, 50, 1]
     assert engine.caps.scoped_cache
     engine.close()

@@ -87,6 +87,21 @@ def test_the_official_client_chats_streams_lists_models_and_gets_its_tools(clien
         client.chat.completions.create(model="trimtab", messages=[])
 
 
+def test_a_form_is_kept_or_refused_beside_the_workspaces_tools(client: openai.OpenAI) -> None:
+    schema = {"type": "object", "properties": {"red": {"type": "boolean"}}, "required": ["red"]}
+    form: Any = {"type": "json_schema", "json_schema": {"name": "answer", "schema": schema}}
+    choice = client.chat.completions.create(model="trimtab", messages=ASK, response_format=form).choices[0]
+    said = choice.message
+    assert (said.content is None) is not (said.refusal is None)
+    if said.content is not None and choice.finish_reason == "stop":
+        assert isinstance(json.loads(said.content)["red"], bool)
+    free: Any = client.chat.completions.create(
+        model="trimtab", messages=ASK, response_format=form, tools=[TOOL], tool_choice="required"
+    )
+    assert free.choices[0].finish_reason == "length" or free.choices[0].message.tool_calls[0].function.name == "weather"
+    assert client.completions.create(model="trimtab", prompt="The kettle is", max_tokens=3).choices
+
+
 def test_a_request_leaves_a_redacted_trace(stage: Stage, client: openai.OpenAI, workspace: Workspace) -> None:
     ask: Any = [{"role": "user", "content": "Write to jane.doe@example.com about it."}]
     answer = client.chat.completions.create(model="trimtab", messages=ask)

@@ -71,3 +71,10 @@ def test_what_is_shown_while_text_streams_only_grows_and_ends_as_the_content_beg
 def test_half_a_call_marker_is_never_shown() -> None:
     assert visible("Look: <tool_c", final=False) == "Look:"
     assert visible("Look: <tool_c", final=True) == "Look: <tool_c"
+
+
+def test_a_calls_own_strings_may_spell_its_end() -> None:
+    call = '<tool_call>{"name": "search", "arguments": {"query": "a </tool_call> b"}}\n</tool_call>'
+    content, calls, malformed = split_calls(f"{call}\n{CALL}")
+    assert [call.arguments["query"] for call in calls] == ["a </tool_call> b", "cats"]
+    assert (content, malformed) == ("", False)

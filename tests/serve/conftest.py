@@ -9,6 +9,7 @@ import pytest
 from starlette.testclient import TestClient
 
 from trimtab.engine.core import Sampling
+from trimtab.engine.pieces import Piece
 from trimtab.records import Feedback, Message, ToolCall, ToolSchema, Trace
 from trimtab.serve import Gateway, ServeConfig, Served, create_app
 from trimtab.tools import Assistant, Guards, Limits, NoGuards, Toolbox
@@ -26,6 +27,7 @@ class Spoken:
     logprobs: Sequence[float] = (-0.1, -0.2, -0.3)
     malformed: bool = False
     error: str = ""
+    pieces: Sequence[Piece] | None = (Piece(b"Hello from", -0.1), Piece(b" here.", -99999.0))
 
 
 @dataclass
@@ -119,10 +121,27 @@ class Bench:
 
 
 def make_served(release: str, model: Model, **fields: Any) -> Served:
+    async def complete(prompt: str, sampling: Sampling = Sampling(), on_text: Any = None) -> Spoken:  # noqa: B008
+        return await model((Message("user", prompt),), (), sampling, on_text)
+
     toolbox: Toolbox = fields.pop("toolbox", Toolbox())
     guards: Guards = fields.pop("guards", NoGuards())
     limits: Limits = fields.pop("limits", Limits())
-    return Served(release, Assistant(model, toolbox, guards, limits, "Be kind."), **fields)
+    assistant = Assistant(model, toolbox, guards, limits, "Be kind.")
+    return Served(release, assistant, **{"complete": complete, **fields})
+
+
+@pytest.fixture(scope="session")
+def random_weights(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Served]:
+    """A real engine and chat layer over a tiny random model: it says nonsense, and holds to a form."""
+    from trimtab.engine import Chat, TorchEngine
+    from trimtab.model import Dialect, tiny_random_model
+
+    folder = tiny_random_model(tmp_path_factory.mktemp("served") / "tiny")
+    engine = TorchEngine(folder)
+    chat = Chat(engine, Dialect.of(folder))
+    yield Served("c" * 64, Assistant(chat.reply, sampling=Sampling(160, 1.0)), complete=chat.complete)
+    engine.close()
 
 
 @pytest.fixture
@@ -136,7 +155,7 @@ def model_of() -> type[Model]:
     return Model
 
 
-@pytest.fixture
+@pytest.fixture(scope="session")
 def memory_of() -> type[Memory]:
     return Memory
 
@@ -148,11 +167,12 @@ def bench() -> Iterator[Callable[..., Bench]]:
 
     def make(**fields: Any) -> Bench:
         model, sink = fields.pop("model", Model()), fields.pop("sink", Memory())
+        stable = fields.pop("stable", None)
         arm = {name: fields.pop(name) for name in ("toolbox", "guards", "limits") if name in fields}
         tasks = fields.pop("tasks", None)
         gateway = Gateway(sink, config=ServeConfig(**fields.pop("config", {})), clock=lambda: 1000.0, **fields)
         gateway.outbox._retry_seconds = (0.0, 0.0)
-        gateway.set_arms(make_served("a" * 64, model, **arm))
+        gateway.set_arms(stable or make_served("a" * 64, model, **arm))
         client = TestClient(create_app(gateway, tasks=tasks), raise_server_exceptions=False)
         clients.append(client.__enter__())
         return Bench(gateway, model, sink, client)

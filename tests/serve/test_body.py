@@ -7,13 +7,17 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from trimtab.engine.core import Sampling
+from trimtab.engine import ANY_TOOL, Form, Sampling
 from trimtab.serve import ApiError
 from trimtab.serve.body import _ONLY, _parse, chat_request
 
 _USER = [{"role": "user", "content": "hi"}]
 _TOOL = {"type": "function", "function": {"name": "f", "parameters": {"type": "object"}}}
 _CALL = {"id": "c1", "type": "function", "function": {"name": "f", "arguments": "{}"}}
+
+
+def _schema(schema: Any) -> dict[str, Any]:
+    return {"type": "json_schema", "json_schema": {"name": "answer", "schema": schema, "strict": True}}
 
 
 def _body(**fields: Any) -> dict[str, Any]:
@@ -45,10 +49,20 @@ def _body(**fields: Any) -> dict[str, Any]:
         ({"tools": []}, "tools"),
         ({"tools": [{"type": "function"}]}, "tools[0]"),
         ({"tool_choice": "auto"}, "tool_choice"),
-        ({"tools": [_TOOL], "tool_choice": "required"}, "tool_choice"),
+        ({"tool_choice": "required"}, "tool_choice"),
+        ({"tools": [_TOOL], "tool_choice": "sometimes"}, "tool_choice"),
+        ({"tools": [_TOOL], "tool_choice": {"type": "function", "function": {"name": "g"}}}, "tool_choice"),
+        ({"response_format": {"type": "xml"}}, "response_format"),
+        ({"response_format": {"type": "json_schema"}}, "response_format"),
+        ({"response_format": {"type": "json_schema", "json_schema": {"name": "a b", "schema": {}}}}, "response_format"),
+        ({"response_format": _schema({"type": 3})}, "response_format.json_schema.schema"),
+        ({"n": 0}, "n"),
+        ({"n": 1000}, "n"),
+        ({"seed": 2**64}, "seed"),
+        ({"top_logprobs": 0}, "top_logprobs"),
+        ({"logprobs": True, "top_logprobs": 21}, "top_logprobs"),
         ({"frobnicate": 1}, "frobnicate"),
-        *(({name: [1] if isinstance(only, dict) else 2}, name) for name, only in _ONLY.items() if name != "logprobs"),
-        ({"logprobs": True}, "logprobs"),
+        *(({name: [1] if isinstance(only, dict) else 2}, name) for name, only in _ONLY.items()),
     ],
 )
 def test_what_is_wrong_is_named(fields: dict[str, Any], param: str) -> None:
@@ -86,6 +100,21 @@ def test_tools_brought_tools_refused_and_no_tools_are_three_things() -> None:
     assert chat_request(_body(tools=[_TOOL])).tools == (_TOOL,)
     assert chat_request(_body(tools=[_TOOL], tool_choice="auto")).tools == (_TOOL,)
     assert chat_request(_body(tools=[_TOOL], tool_choice="none")).tools == ()
+
+
+def test_a_shape_becomes_a_form_or_a_call() -> None:
+    def changes(**fields: Any) -> dict[str, Any]:
+        return dict(chat_request(_body(**fields)).changes)
+
+    assert changes(response_format={"type": "text"}) == {}
+    assert changes(response_format={"type": "json_object"}) == {"form": Form("json_schema", '{"type": "object"}')}
+    assert changes(response_format=_schema({"enum": [1]})) == {"form": Form("json_schema", '{"enum": [1]}')}
+    assert changes(tools=[_TOOL], tool_choice="auto") == {}
+    assert changes(tools=[_TOOL], tool_choice="required") == {"call": ANY_TOOL}
+    assert changes(tools=[_TOOL], tool_choice={"type": "function", "function": {"name": "f"}}) == {"call": "f"}
+    assert changes(logprobs=True) == {"top_logprobs": 0}
+    assert changes(logprobs=False, n=3) == {}
+    assert chat_request(_body(n=3)).n == 3
 
 
 def test_a_conversation_with_tool_results_is_taken() -> None:

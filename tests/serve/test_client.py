@@ -1,21 +1,25 @@
 """The official client against a real server on the loopback: what people will do on their first day."""
 
+import json
 import threading
 import time
 from collections.abc import Callable, Iterator
-from typing import Any
+from typing import Annotated, Any, Literal, cast
 
 import httpx
 import openai
+import pydantic
 import pytest
 import uvicorn
 
+from trimtab.engine.grammar import available
 from trimtab.records import ToolCall
 from trimtab.serve import Gateway, ServeConfig, bind, create_app, url_of
 from trimtab.tools import make_schema
 
 _HI: Any = [{"role": "user", "content": "hi"}]
 _WEATHER: Any = make_schema("weather", "Weather.", {"type": "object", "properties": {"city": {"type": "string"}}})
+constrained = pytest.mark.skipif(not available(), reason="llguidance is not installed (the constrained extra)")
 
 
 class Site:
@@ -50,10 +54,10 @@ class Site:
 def site(served: Callable[..., Any], model_of: Any, memory_of: Any) -> Iterator[Callable[..., Site]]:
     sites: list[Site] = []
 
-    def make(*lines: Any, pause: float = 0.0, **config: Any) -> Site:
+    def make(*lines: Any, pause: float = 0.0, stable: Any = None, **config: Any) -> Site:
         model, sink = model_of(lines or ("Hello from here.",), pause), memory_of()
         gateway = Gateway(sink, config=ServeConfig(**config), tenants={"key-1": "acme"}.get)
-        gateway.set_arms(served("a" * 64, model))
+        gateway.set_arms(stable or served("a" * 64, model))
         sites.append(Site(gateway, model, sink))
         return sites[-1]
 
@@ -161,3 +165,110 @@ def test_many_at_once_each_get_their_own_answer(site: Callable[..., Site]) -> No
     here.until(lambda: len(here.sink.traces) == 16)
     assert len(set(ids)) == 16
     assert {trace.id for trace in here.sink.traces} == set(ids)
+
+
+class Paint(pydantic.BaseModel):
+    """What a structured answer is parsed into."""
+
+    model_config = pydantic.ConfigDict(extra="forbid")
+
+    colour: Literal["red", "blue"]
+    coats: Annotated[int, pydantic.Field(ge=1, le=9)]
+
+
+@constrained
+def test_structured_output_is_parsed_by_the_client_and_streams(site: Callable[..., Site], random_weights: Any) -> None:
+    here = site(stable=random_weights)
+    parsed = here.client.chat.completions.parse(model="trimtab", messages=_HI, response_format=Paint, n=3, seed=1)
+    for choice in parsed.choices:
+        assert isinstance(choice.message.parsed, Paint)
+        assert choice.message.content == json.dumps(choice.message.parsed.model_dump())
+    with here.client.chat.completions.stream(model="trimtab", messages=_HI, response_format=Paint, seed=2) as stream:
+        assert isinstance(stream.get_final_completion().choices[0].message.parsed, Paint)
+    plain = here.client.chat.completions.create(
+        model="trimtab", messages=_HI, response_format={"type": "json_object"}, seed=3, max_tokens=100
+    )
+    if plain.choices[0].finish_reason == "stop":
+        assert isinstance(json.loads(plain.choices[0].message.content or ""), dict)
+    create: Any = here.client.chat.completions.create
+    schema = {"name": "x", "schema": {"not": {"type": "object"}}}
+    with pytest.raises(openai.BadRequestError) as refused:
+        create(model="trimtab", messages=_HI, response_format={"type": "json_schema", "json_schema": schema})
+    assert refused.value.param == "response_format"
+
+
+@constrained
+@pytest.mark.parametrize("choice", ["required", {"type": "function", "function": {"name": "paint"}}])
+def test_a_call_that_is_required_is_made(site: Callable[..., Site], random_weights: Any, choice: Any) -> None:
+    here = site(stable=random_weights)
+    tool: Any = make_schema("paint", "Paint it.", Paint.model_json_schema())
+    answer = here.client.chat.completions.create(
+        model="trimtab", messages=_HI, tools=[tool], tool_choice=choice, seed=1
+    )
+    assert answer.choices[0].finish_reason == "tool_calls"
+    for call in cast(Any, answer.choices[0].message.tool_calls):
+        Paint.model_validate_json(call.function.arguments)
+    with here.client.chat.completions.stream(
+        model="trimtab", messages=_HI, tools=[tool], tool_choice=choice, seed=1
+    ) as stream:
+        final: Any = stream.get_final_completion()
+    called = [call.function.arguments for call in final.choices[0].message.tool_calls]
+    assert called == [call.function.arguments for call in cast(Any, answer.choices[0].message.tool_calls)]
+
+
+def test_log_probs_spell_the_answer(site: Callable[..., Site], random_weights: Any) -> None:
+    here = site(stable=random_weights)
+    spelled_out = 0
+    for seed in range(12):
+        ask: Any = {"model": "trimtab", "messages": _HI, "logprobs": True, "seed": seed, "max_tokens": 4}
+        answer = here.client.chat.completions.create(**ask)
+        said: Any = answer.choices[0].logprobs
+        if said is None:  # half a character was said: there are no tokens that spell it
+            continue
+        spelled_out += 1
+        spelled = b"".join(bytes(token.bytes) for token in said.content).decode()
+        assert spelled.strip() == answer.choices[0].message.content
+        assert all(-30 < token.logprob <= 0 and token.top_logprobs == [] for token in said.content)
+        parts = [part for chunk in here.client.chat.completions.create(**ask, stream=True) for part in chunk.choices]
+        assert [token for part in parts if part.logprobs for token in part.logprobs.content] == said.content
+    assert spelled_out > 0
+    with pytest.raises(openai.BadRequestError) as refused:
+        here.client.chat.completions.create(model="trimtab", messages=_HI, logprobs=True, top_logprobs=2)
+    assert (refused.value.param, refused.value.code) == ("top_logprobs", "unsupported_value")
+
+
+def test_several_samples_differ_and_come_back_with_their_seed(site: Callable[..., Site], random_weights: Any) -> None:
+    here = site(stable=random_weights)
+    ask: Any = {"model": "trimtab", "messages": _HI, "n": 3, "seed": 7, "max_tokens": 8}
+    answer = here.client.chat.completions.create(**ask)
+    texts = [choice.message.content for choice in answer.choices]
+    assert [choice.index for choice in answer.choices] == [0, 1, 2]
+    assert len(set(texts)) == 3
+    assert answer.usage is not None
+    assert answer.usage.completion_tokens <= 24
+    again = here.client.chat.completions.create(**ask)
+    assert [choice.message.content for choice in again.choices] == texts
+    streamed: dict[int, str] = {}
+    for chunk in here.client.chat.completions.create(**ask, stream=True):
+        for part in chunk.choices:
+            streamed[part.index] = streamed.get(part.index, "") + (part.delta.content or "")
+    assert [streamed[i] for i in range(3)] == texts
+    alone = here.client.chat.completions.create(**ask | {"n": 1})
+    assert alone.choices[0].message.content == texts[0]
+
+
+def test_legacy_completions_and_what_is_not_there(site: Callable[..., Site], random_weights: Any) -> None:
+    here = site(stable=random_weights)
+    ask: Any = {"model": "trimtab", "prompt": ["Once upon", "Two"], "max_tokens": 6, "seed": 1}
+    answer = here.client.completions.create(**ask)
+    assert [choice.index for choice in answer.choices] == [0, 1]
+    assert answer.usage is not None
+    assert answer.usage.completion_tokens <= 12
+    texts = ["", ""]
+    for chunk in here.client.completions.create(**ask, stream=True):
+        for part in chunk.choices:
+            texts[part.index] += part.text
+    assert texts == [choice.text for choice in answer.choices]
+    with pytest.raises(openai.NotFoundError) as missing:
+        here.client.embeddings.create(model="embedder", input="x")
+    assert missing.value.code == "model_not_found"

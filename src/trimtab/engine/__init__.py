@@ -4,7 +4,9 @@ from typing import TYPE_CHECKING, Any
 
 from trimtab.engine.batch import ENGINES, generate, open_engine
 from trimtab.engine.chat import Chat, Reply
+from trimtab.engine.constraint import CallForm, Constraint, Form
 from trimtab.engine.core import (
+    ANY_TOOL,
     Caps,
     Chunk,
     Completion,
@@ -23,15 +25,19 @@ if TYPE_CHECKING:
     from trimtab.engine.torch_engine import TorchEngine
 
 __all__ = [
+    "ANY_TOOL",
     "ENGINES",
     "FLOORS",
+    "CallForm",
     "Caps",
     "Chat",
     "Chunk",
     "Completion",
+    "Constraint",
     "Difference",
     "Engine",
     "Finish",
+    "Form",
     "Handle",
     "OpenVinoEngine",
     "Reply",

@@ -4,10 +4,13 @@ import asyncio
 from collections.abc import AsyncIterator, Callable, Sequence
 from dataclasses import dataclass, replace
 
-from trimtab.engine.core import Chunk, Engine, Finish, Request, Sampling
+from trimtab.engine.constraint import Constraint
+from trimtab.engine.core import Chunk, Engine, Finish, Handle, Request, Sampling
+from trimtab.engine.demand import check, constraint_of
 from trimtab.engine.detokenise import Detokeniser, StopStrings
+from trimtab.engine.pieces import Piece, answer_pieces
 from trimtab.engine.scope import CACHE_SCOPE
-from trimtab.model.calls import split_reasoning
+from trimtab.model.calls import OPEN, split_reasoning
 from trimtab.model.dialect import Dialect
 from trimtab.records import Message, ToolSchema, UserError
 
@@ -31,6 +34,8 @@ class Reply:
     malformed: bool = False
     """The text tries to call a tool in a form that cannot be read."""
     error: str = ""
+    pieces: tuple[Piece, ...] | None = None
+    """The tokens of ``message.content``, where ``sampling.top_logprobs`` asked for them."""
 
 
 class Chat:
@@ -54,25 +59,49 @@ class Chat:
         """The assistant's next turn. Cancelling the task frees the engine's slot.
 
         ``on_text`` gets, as it is generated, the text a reader may see: it adds up to the message's content, save
-        that of a malformed call it shows nothing. An engine's failure is ``finish="error"``. Raises UserError where
-        the conversation cannot be rendered or leaves no room in the model's context.
+        that of a malformed call it shows nothing. An engine's failure is ``finish="error"``. An answer that
+        ``sampling.form`` holds is its text to the letter: nothing in it is read as a call, escape or reasoning.
+        Raises UserError where the conversation cannot be rendered or leaves no room in the model's context, and for
+        a form that no text can keep; Unsupported where the engine cannot do what ``sampling`` asks.
         """
+        constraint = constraint_of(self.dialect, tools, sampling)
+        check(self.engine.caps, constraint, sampling)
         prompt = tuple(self.dialect.encode(messages, tools, reply=True))
         self._check_room(len(prompt))
         stop_ids = tuple(dict.fromkeys((*sampling.stop_ids, *self.dialect.stop_ids)))
-        request = Request(prompt, replace(sampling, stop_ids=stop_ids), CACHE_SCOPE.get())
-        turn = _Turn(self.dialect, request.sampling, on_text)
+        request = Request(prompt, replace(sampling, stop_ids=stop_ids), constraint, CACHE_SCOPE.get())
+        turn = _Turn(self.dialect, request, on_text)
+        return await self._run(request, turn)
+
+    async def complete(
+        self, prompt: str, sampling: Sampling = _GREEDY, on_text: Callable[[str], None] | None = None
+    ) -> Reply:
+        """What follows ``prompt``, as it stands: no template, and nothing in the text is read.
+
+        Special tokens spelled in the prompt are those tokens. Raises UserError for an empty prompt and one that
+        leaves no room; Unsupported where the engine cannot do what ``sampling`` asks.
+        """
+        ids = tuple(self.dialect.ids(prompt))
+        if not ids:
+            raise UserError("the prompt is empty", field="prompt", expected="at least one token")
+        self._check_room(len(ids), "prompt")
+        check(self.engine.caps, None, sampling)
+        stop_ids = tuple(dict.fromkeys((*sampling.stop_ids, *self.dialect.stop_ids)))
+        request = Request(ids, replace(sampling, stop_ids=stop_ids), None, CACHE_SCOPE.get())
+        return await self._run(request, _Turn(self.dialect, request, on_text, raw=True))
+
+    async def _run(self, request: Request, turn: "_Turn") -> Reply:
         async for chunk in _chunks(self.engine, request):
             if turn.take(chunk):
                 break
-        return turn.reply(len(prompt), self.engine.weights)
+        return turn.reply(len(request.prompt_ids), self.engine.weights)
 
-    def _check_room(self, length: int) -> None:
+    def _check_room(self, length: int, field: str = "messages") -> None:
         context = self.engine.caps.context
         if context and length >= context:
             raise UserError(
                 f"the conversation has {length} tokens and leaves no room to answer",
-                field="messages",
+                field=field,
                 expected=f"fewer than the model's context of {context} tokens",
                 fix="Shorten the conversation, or start a new one",
             )
@@ -82,7 +111,7 @@ async def _chunks(engine: Engine, request: Request) -> AsyncIterator[Chunk]:
     """The chunks of a request, handed over from the engine's thread; leaving early cancels it."""
     queue: asyncio.Queue[Chunk] = asyncio.Queue()
     loop = asyncio.get_running_loop()
-    handle = engine.submit(request, lambda chunk: _hand_over(loop, queue, chunk))
+    handle = await _submit(engine, request, lambda chunk: _hand_over(loop, queue, chunk))
     done = False
     try:
         while not done:
@@ -94,6 +123,23 @@ async def _chunks(engine: Engine, request: Request) -> AsyncIterator[Chunk]:
             handle.cancel()
 
 
+async def _submit(engine: Engine, request: Request, on_chunk: Callable[[Chunk], None]) -> Handle:
+    """Queue a request; a constraint is compiled off the event loop, and a caller who leaves meanwhile cancels it."""
+    if request.constraint is None:
+        return engine.submit(request, on_chunk)
+    queued = asyncio.ensure_future(asyncio.to_thread(engine.submit, request, on_chunk))
+    try:
+        return await asyncio.shield(queued)
+    except asyncio.CancelledError:
+        queued.add_done_callback(_cancel)
+        raise
+
+
+def _cancel(queued: "asyncio.Future[Handle]") -> None:
+    if not queued.cancelled() and queued.exception() is None:
+        queued.result().cancel()
+
+
 def _hand_over(loop: asyncio.AbstractEventLoop, queue: "asyncio.Queue[Chunk]", chunk: Chunk) -> None:
     if not loop.is_closed():
         loop.call_soon_threadsafe(queue.put_nowait, chunk)
@@ -102,8 +148,14 @@ def _hand_over(loop: asyncio.AbstractEventLoop, queue: "asyncio.Queue[Chunk]", c
 class _Turn:
     """One turn as it arrives."""
 
-    def __init__(self, dialect: Dialect, sampling: Sampling, on_text: Callable[[str], None] | None) -> None:
+    def __init__(
+        self, dialect: Dialect, request: Request, on_text: Callable[[str], None] | None, *, raw: bool = False
+    ) -> None:
+        sampling = request.sampling
+        self._raw = raw
         self._dialect = dialect
+        self._spell = sampling.top_logprobs is not None
+        self._constraint: Constraint | None = request.constraint
         self._stop_ids = frozenset(sampling.stop_ids)
         self._on_text = on_text
         self._detokeniser = Detokeniser(dialect.decode)
@@ -130,18 +182,33 @@ class _Turn:
         self._show(final=over)
         return over
 
+    @property
+    def _literal(self) -> bool:
+        """Whether there is nothing in the text to read: a raw completion, or an answer in a form."""
+        if self._raw or self._constraint is None or self._constraint.answer is None:
+            return self._raw
+        return not (self._constraint.calls and OPEN.startswith(self._text[: len(OPEN)]))
+
     def reply(self, prompt_tokens: int, weights: str) -> Reply:
+        literal = self._literal
+        text = self._text if literal else split_reasoning(self._text)[1]
         return Reply(
-            message=self._dialect.parse(self._text),
-            text=split_reasoning(self._text)[1],
+            message=Message("assistant", self._text) if literal else self._dialect.parse(self._text),
+            text=text,
             finish=self._finish,
             prompt_tokens=prompt_tokens,
             token_ids=tuple(self._ids),
             logprobs=tuple(self._logprobs),
             weights=weights,
-            malformed=self._dialect.malformed(self._text),
+            malformed=not literal and self._dialect.malformed(self._text),
             error=self._error,
+            pieces=self._pieces(text) if self._spell else None,
         )
+
+    def _pieces(self, answer: str) -> tuple[Piece, ...] | None:
+        ended = self._finish == "stop" and self._ids and self._ids[-1] in self._stop_ids
+        count = len(self._ids) - bool(ended)
+        return answer_pieces(self._dialect, self._ids[:count], self._logprobs[:count], self._text, answer)
 
     def _spoken(self, chunk: Chunk) -> Sequence[int]:
         """The chunk's tokens without the stop id that may end them."""
@@ -151,8 +218,8 @@ class _Turn:
     def _show(self, *, final: bool) -> None:
         if self._on_text is None:
             return
-        text = self._dialect.visible(self._text, final=final)
-        if final and not self._dialect.malformed(self._text):
+        text = self._text if self._literal else self._dialect.visible(self._text, final=final)
+        if final and not self._literal and not self._dialect.malformed(self._text):
             text = self._dialect.parse(self._text).content
         if len(text) > self._shown:
             new, self._shown = text[self._shown :], len(text)

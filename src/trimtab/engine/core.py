@@ -4,11 +4,17 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Literal, Protocol
 
+from trimtab.engine.constraint import Constrains, Constraint, Form
+
 Finish = Literal["stop", "length", "cancelled", "error"]
 
 
 class Unsupported(Exception):
-    """The engine cannot do what was asked; it never does something else instead."""
+    """The engine cannot do what was asked; it never does something else instead. ``field``: what asked for it."""
+
+    def __init__(self, message: str, field: str | None = None) -> None:
+        self.field = field
+        super().__init__(message)
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,13 +33,19 @@ class Caps:
     """Tokens whose keys and values its cache holds at once; 0 where it grows as needed."""
     scoped_cache: bool = False
     """Requests of different ``cache_scope`` never share a computed prefix."""
+    constrains: frozenset[Constrains] = frozenset()
+    """What it can hold a completion's text to; anything else is refused."""
+    top_logprobs: int = 0
+    """Most alternatives a position that it gives log-probs of, beside the sampled token's."""
 
 
 @dataclass(frozen=True, slots=True)
 class Sampling:
     """``temperature`` 0 is greedy. ``stop`` strings are cut by the chat layer, ``stop_ids`` by the engine.
 
-    The same ``seed``, prompt and weights give the same tokens, whatever else the engine is busy with.
+    The same ``seed``, prompt and weights give the same tokens, whatever else the engine is busy with. ``form``: what
+    the answer must be; ``call``: the tool that must be called, ``ANY_TOOL`` for one or more of those offered;
+    ``top_logprobs`` asks for the answer's tokens with that many alternatives. The chat layer sees to these three.
     """
 
     max_tokens: int = 128
@@ -42,12 +54,21 @@ class Sampling:
     seed: int | None = None
     stop: tuple[str, ...] = ()
     stop_ids: tuple[int, ...] = ()
+    form: Form | None = None
+    call: str | None = None
+    top_logprobs: int | None = None
+
+
+ANY_TOOL = "*"
 
 
 @dataclass(frozen=True, slots=True)
 class Request:
+    """``constraint``: what the text may be; a constrained completion ends with a stop id once its text is whole."""
+
     prompt_ids: tuple[int, ...]
     sampling: Sampling = Sampling()
+    constraint: Constraint | None = None
     cache_scope: str = ""
     """Whose it is: where ``caps.scoped_cache``, it shares computed prefixes with no other scope."""
 

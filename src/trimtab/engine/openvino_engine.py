@@ -7,7 +7,9 @@ from pathlib import Path
 from typing import Any, Literal
 
 from trimtab.engine.batch import Gather
+from trimtab.engine.constraint import Constrains
 from trimtab.engine.core import Caps, Chunk, Finish, Request, Sampling
+from trimtab.engine.ebnf import ebnf_of
 from trimtab.engine.gguf_cache import ModelFacts, gguf_of, model_facts
 from trimtab.engine.kv_size import kv_tokens
 from trimtab.engine.limits import check_scored, room
@@ -24,6 +26,7 @@ _HINTS: dict[str, dict[str, str]] = {
 _KV_BYTES: dict[str, int] = {"bf16": 2, "f32": 4}  # at most: where the plugin compresses its cache, it holds more
 _BATCH_TOKENS = 512  # prompt tokens a step: more makes running requests wait longer for their next token
 _CAPACITY = 64
+_CONSTRAINS: frozenset[Constrains] = frozenset(("json_schema", "calls"))
 
 
 def available() -> bool:
@@ -62,12 +65,16 @@ class OpenVinoEngine:
             context=facts.context,
             kv_tokens=kv_tokens(folder, cache_gb << 30, _KV_BYTES[precision]),
             scoped_cache=not prefix_cache,
+            constrains=_CONSTRAINS,
         )
         self._worker = Worker(_OpenVinoStepper(self._build, facts, prefix_cache=prefix_cache), "openvino-engine")
         self._facts = facts
         self._scoring = threading.Lock()
 
     def submit(self, request: Request, on_chunk: Callable[[Chunk], None]) -> Slot:
+        """Queue a request. Raises UserError for a constraint that is wrong, Unsupported for one it cannot follow."""
+        if request.constraint is not None:
+            ebnf_of(request.constraint)
         return self._worker.submit(request, on_chunk)
 
     def score(self, prompt_ids: Sequence[int], completion_ids: Sequence[int]) -> list[float]:
@@ -138,6 +145,7 @@ class _OpenVinoStepper:
     def admit(self, slot: Slot) -> Chunk | None:
         import numpy as np
         import openvino as ov
+        import openvino_genai as genai
 
         request = slot.request
         echo = isinstance(request, _Echo)
@@ -147,6 +155,8 @@ class _OpenVinoStepper:
         self._count += 1
         ids = ov.Tensor(np.array([request.prompt_ids], dtype=np.int64))
         config = _config(request.sampling, left, echo=echo)
+        if request.constraint is not None:
+            config.structured_output_config = genai.StructuredOutputConfig(grammar=ebnf_of(request.constraint))
         self._handles[slot] = self._pipeline.add_request(self._count, ids, config)
         return None
 

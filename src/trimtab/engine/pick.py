@@ -6,10 +6,16 @@ from torch import Tensor
 from trimtab.engine.core import Sampling
 
 
-def pick(logits_V: Tensor, sampling: Sampling, generator: torch.Generator) -> tuple[int, float]:
-    """A token and its log-prob under the model itself (temperature 1, whole vocabulary)."""
+def pick(
+    logits_V: Tensor, sampling: Sampling, generator: torch.Generator, allowed_V: Tensor | None = None
+) -> tuple[int, float]:
+    """A token and its log-prob under the model itself (temperature 1, whole vocabulary).
+
+    ``allowed_V``: the logits to choose from where a constraint forbids some (-inf).
+    """
     logits_V = logits_V.float()
-    token = int(logits_V.argmax()) if sampling.temperature == 0 else _draw(logits_V, sampling, generator)
+    from_V = logits_V if allowed_V is None else allowed_V.float()
+    token = int(from_V.argmax()) if sampling.temperature == 0 else _draw(from_V, sampling, generator)
     return token, float(logits_V[token] - logits_V.logsumexp(0))
 
 

@@ -7,8 +7,9 @@ from typing import Any
 
 import torch
 
-from trimtab.engine.core import Caps, Chunk, Finish, Request
+from trimtab.engine.core import Caps, Chunk, Finish, Request, Sampling
 from trimtab.engine.forward import extend, score
+from trimtab.engine.grammar import KINDS, DeadEnd, Grammars, Matcher, available
 from trimtab.engine.kv import Batch, Row, check_cacheable
 from trimtab.engine.limits import check_scored, room
 from trimtab.engine.memory import give_back
@@ -41,15 +42,28 @@ class TorchEngine:
         check_cacheable(model)
         self.weights = weights_digest(folder)
         context = int(getattr(model.config.get_text_config(decoder=True), "max_position_embeddings", None) or _NO_LIMIT)
-        exact = dtype in ("float32", "float64")
-        self.caps = Caps("torch", continuous=True, exact_to_trainer=exact, context=context, scoped_cache=True)
-        self._stepper = _TorchStepper(model, context, capacity, Prefixes(prefix_mb << 20))
+        self.caps = Caps(
+            "torch",
+            continuous=True,
+            exact_to_trainer=dtype in ("float32", "float64"),
+            context=context,
+            scoped_cache=True,
+            constrains=KINDS if available() else frozenset(),
+        )
+        self._grammars = Grammars(folder, int(model.get_input_embeddings().weight.shape[0]))
+        self._stepper = _TorchStepper(model, context, capacity, Prefixes(prefix_mb << 20), self._grammars)
         self._worker = Worker(self._stepper, "torch-engine")
         if threads is not None:
             # OpenMP keeps the count per thread that asks, so the thread that computes must ask.
             self._worker.call(lambda: torch.set_num_threads(threads))
 
     def submit(self, request: Request, on_chunk: Callable[[Chunk], None]) -> Slot:
+        """Queue a request. A constraint is compiled here, in the caller's thread: a second for a tokenizer's first.
+
+        Raises UserError where the constraint is wrong, Unsupported where llguidance is not installed.
+        """
+        if request.constraint is not None:
+            self._grammars.matcher(request.constraint)
         return self._worker.submit(request, on_chunk)
 
     def score(self, prompt_ids: Sequence[int], completion_ids: Sequence[int]) -> list[float]:
@@ -72,16 +86,17 @@ class _Active:
     slot: Slot
     generator: torch.Generator
     left: int
+    matcher: Matcher | None = None
     token: int = -1
 
 
 class _TorchStepper:
-    def __init__(self, model: Any, context: int, capacity: int, prefixes: Prefixes) -> None:
+    def __init__(self, model: Any, context: int, capacity: int, prefixes: Prefixes, grammars: Grammars) -> None:
         self.capacity = capacity
         self._model = model
         self._context = context
         self._vocabulary = int(model.get_input_embeddings().weight.shape[0])
-        self._prefixes = prefixes
+        self._prefixes, self._grammars = prefixes, grammars
         self._active: list[_Active] = []
         self._batch: Batch | None = None
         self._joining: list[Row] = []
@@ -93,7 +108,8 @@ class _TorchStepper:
         ids, scope = request.prompt_ids, request.cache_scope
         row, logits = extend(self._model, self._prefixes.find(ids, scope), ids, keep=1)
         self._prefixes.keep(ids, row, scope)
-        active = _Active(slot, generator_of(request.sampling), left)
+        matcher = None if request.constraint is None else self._grammars.matcher(request.constraint)
+        active = _Active(slot, generator_of(request.sampling), left, matcher)
         chunk = self._take(active, logits[0])
         if chunk.finish is None:
             self._active.append(active)
@@ -137,10 +153,15 @@ class _TorchStepper:
 
     def _take(self, active: _Active, logits_V: torch.Tensor) -> Chunk:
         sampling = active.slot.request.sampling
-        active.token, logprob = pick(logits_V, sampling, active.generator)
+        try:
+            allowed_V = None if active.matcher is None else active.matcher.allow(logits_V, sampling.stop_ids)
+            active.token, logprob = pick(logits_V, sampling, active.generator, allowed_V)
+            whole = _is_whole(active, sampling)
+        except DeadEnd as error:  # this request's own grammar; the others go on
+            return Chunk((), (), "error", str(error))
         active.left -= 1
         finish: Finish | None = None
-        if active.token in sampling.stop_ids:
+        if active.token in sampling.stop_ids or whole:
             finish = "stop"
         elif active.left == 0:
             finish = "length"
@@ -162,3 +183,11 @@ class _TorchStepper:
         stay = [i for i, active in enumerate(self._active) if active.slot not in slots]
         self._active = [self._active[i] for i in stay]
         self._batch, self._joining = None, [rows[i] for i in stay]
+
+
+def _is_whole(active: _Active, sampling: Sampling) -> bool:
+    """Follow the constraint to a token; whether nothing can come after it, where no stop id would say so."""
+    if active.matcher is None or active.token in sampling.stop_ids:
+        return False
+    active.matcher.take(active.token)
+    return active.matcher.over and not sampling.stop_ids

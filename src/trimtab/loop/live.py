@@ -67,7 +67,7 @@ class Live:
         arm = open_arm(self._store, behaviour, self._workspace.config.serving, self._store, private=self._private)
         caps = arm.engine.caps
         self._mixes |= not caps.scoped_cache
-        return Served(digest, arm.assistant, arm.close, context=caps.context, kv_tokens=caps.kv_tokens)
+        return Served(digest, arm.assistant, arm.close, arm.chat.complete, caps.context, caps.kv_tokens)
 
     async def _steer(self) -> None:
         """Tick for ever; a tick that fails is logged and tried again, for a stuck canary must still roll back."""

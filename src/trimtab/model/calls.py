@@ -10,6 +10,8 @@ OPEN, CLOSE = "<tool_call>", "</tool_call>"
 THINK, THOUGHT = "<think>", "</think>"
 """What open reasoning models put round their reasoning, before what they say."""
 _CALL = re.compile(f"{OPEN}(.*?){CLOSE}", re.DOTALL)
+_JSON_CALL = re.compile(rf"{OPEN}\s*(?=\{{)")
+_CLOSING = re.compile(rf"\s*{CLOSE}")
 
 
 def escape(text: str, markers: tuple[str, ...]) -> str:
@@ -43,16 +45,22 @@ def split_calls(text: str) -> tuple[str, tuple[ToolCall, ...], bool]:
     """``(content, calls, malformed)`` of an assistant's text.
 
     A call that does not parse stays in the content as it was written, and ``malformed`` is true; so it is where a
-    marker has no partner.
+    marker has no partner. A call's own strings may spell ``</tool_call>``.
     """
     calls: list[ToolCall] = []
     rest: list[str] = []
-    end = 0
-    for match in _CALL.finditer(text):
-        if (call := _call(match.group(1))) is not None:
+    end = start = 0
+    while match := _CALL.search(text, start):
+        body = match.group(1)
+        start = match.end()
+        opened = _JSON_CALL.match(text, match.start())
+        value_end = _object_end(text, opened.end()) if opened else 0
+        if opened and value_end and (closing := _CLOSING.match(text, value_end)):
+            body, start = text[opened.end() : value_end], closing.end()
+        if (call := _call(body)) is not None:
             calls.append(call)
             rest.append(text[end : match.start()].strip())
-            end = match.end()
+            end = start
     rest.append(text[end:].strip())
     content = "\n".join(part for part in rest if part)
     return unescape(content), tuple(calls), OPEN in content or CLOSE in content
@@ -66,6 +74,14 @@ def visible(text: str, *, final: bool) -> str:
         if cut >= 0 and (OPEN.startswith(shown[cut:]) or shown[cut:] == "<"):
             shown = shown[:cut]
     return unescape(shown.strip())
+
+
+def _object_end(text: str, start: int) -> int:
+    """Where the JSON object that begins at ``start`` ends; 0 where none does."""
+    try:
+        return json.JSONDecoder().raw_decode(text, start)[1]
+    except (ValueError, RecursionError):
+        return 0
 
 
 def _call(body: str) -> ToolCall | None:

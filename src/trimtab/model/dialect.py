@@ -21,6 +21,7 @@ from trimtab.model.calls import (
     visible,
 )
 from trimtab.model.folder import Tokenizer, load_tokenizer
+from trimtab.model.spelling import token_bytes
 from trimtab.model.tokens import Pieces
 from trimtab.records import Message, ToolSchema, UserError, digest
 
@@ -177,6 +178,10 @@ class Dialect:
     def decode(self, ids: Sequence[int]) -> str:
         """Text of token ids, special tokens spelled out."""
         return self._tokenizer.decode(list(ids), skip_special_tokens=False)
+
+    def token_bytes(self, number: int) -> bytes:
+        """The UTF-8 bytes of one token, which may be a part of a character."""
+        return token_bytes(self._tokenizer, number)
 
     @cached_property
     def end_of_turn(self) -> str:

@@ -6,14 +6,23 @@ import weakref
 from collections import Counter
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
+from typing import Protocol
 
+from trimtab.engine.core import Sampling
 from trimtab.records import Arm
 from trimtab.serve.errors import ApiError, unknown_model
 from trimtab.serve.split import arm_of, safe_share
-from trimtab.tools import Assistant
+from trimtab.tools import Assistant, Reply
+from trimtab.tools.watch import OnText
 
 _log = logging.getLogger("trimtab.serve")
 _PREFIX = 12
+
+
+class CompleteFn(Protocol):
+    """``Chat.complete``: a text that goes on, without template, tools or plan."""
+
+    async def __call__(self, prompt: str, sampling: Sampling = ..., on_text: OnText | None = None) -> Reply: ...
 
 
 def _nothing() -> None:
@@ -22,11 +31,15 @@ def _nothing() -> None:
 
 @dataclass(frozen=True, eq=False)
 class Served:
-    """A loaded release. ``close`` frees its engine; it is called once, off the event loop, when nobody needs it."""
+    """A loaded release. ``close`` frees its engine; it is called once, off the event loop, when nobody needs it.
+
+    ``complete``: what follows a plain text; without it the release answers chats only.
+    """
 
     release: str
     assistant: Assistant
     close: Callable[[], None] = _nothing
+    complete: CompleteFn | None = None
     context: int = 0
     """Most tokens of prompt and completion together; 0: not known."""
     kv_tokens: int = 0

@@ -5,7 +5,7 @@ import hashlib
 import json
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
-from typing import Any
+from typing import Any, TypeVar
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 from starlette.requests import ClientDisconnect, Request
@@ -13,16 +13,25 @@ from starlette.requests import ClientDisconnect, Request
 from trimtab.engine.core import Sampling
 from trimtab.records import Message, ToolSchema, UserError, messages_from_json, tools_from_json
 from trimtab.serve.errors import ApiError, bad_request
+from trimtab.serve.formats import ResponseFormat, ToolChoice, call_of, form_of
+
+MOST_CHOICES = 8
+"""Samples that one request may ask for (``n``): each takes a slot of the engine."""
 
 
-class _StreamOptions(BaseModel):
+Body = TypeVar("Body", bound=BaseModel)
+
+
+class StreamOptions(BaseModel):
+    """What a stream may carry beside its texts."""
+
     model_config = ConfigDict(extra="forbid", strict=True)
 
     include_usage: bool = False
     include_obfuscation: bool = False
 
 
-class _Body(BaseModel):
+class ChatBody(BaseModel):
     """OpenAI's chat completion request; an unknown field is refused, as OpenAI does."""
 
     model_config = ConfigDict(extra="forbid", strict=True)
@@ -30,15 +39,19 @@ class _Body(BaseModel):
     model: str
     messages: list[Any]
     stream: bool | None = None
-    stream_options: _StreamOptions | None = None
+    stream_options: StreamOptions | None = None
     tools: list[Any] | None = Field(default=None, min_length=1)
-    tool_choice: Any = None
+    tool_choice: ToolChoice | None = None
     temperature: float | None = Field(default=None, ge=0, le=2)
     top_p: float | None = Field(default=None, gt=0, le=1)
     max_tokens: int | None = Field(default=None, ge=1)
     max_completion_tokens: int | None = Field(default=None, ge=1)
     stop: str | list[str] | None = Field(default=None)
-    seed: int | None = None
+    seed: int | None = Field(default=None, ge=-(2**63), lt=2**63)
+    n: int | None = Field(default=None, ge=1, le=MOST_CHOICES)
+    logprobs: bool | None = None
+    top_logprobs: int | None = Field(default=None, ge=0, le=20)
+    response_format: ResponseFormat | None = None
     user: str | None = Field(default=None, max_length=512)
     safety_identifier: str | None = Field(default=None, max_length=512)
     # Taken, without effect on the answer:
@@ -47,25 +60,17 @@ class _Body(BaseModel):
     service_tier: str | None = None
     prompt_cache_key: str | None = None
     # Taken with the one value that is true of this server; another is refused, never ignored:
-    n: int | None = None
-    logprobs: bool | None = None
-    top_logprobs: int | None = None
     frequency_penalty: float | None = None
     presence_penalty: float | None = None
     logit_bias: dict[str, Any] | None = None
     parallel_tool_calls: bool | None = None
-    response_format: dict[str, Any] | None = None
 
 
 _ONLY: Mapping[str, Any] = {
-    "n": 1,
-    "logprobs": False,
-    "top_logprobs": 0,
     "frequency_penalty": 0,
     "presence_penalty": 0,
     "logit_bias": {},
     "parallel_tool_calls": True,
-    "response_format": {"type": "text"},
 }
 
 
@@ -80,6 +85,16 @@ class ChatRequest:
     stream: bool
     include_usage: bool
     changes: Mapping[str, Any]
+    n: int = 1
+
+    @property
+    def logprobs(self) -> bool:
+        return "top_logprobs" in self.changes
+
+    @property
+    def formatted(self) -> bool:
+        """Whether the answer must have a form, so that another text cannot be taken for it."""
+        return "form" in self.changes
 
     def sampling(self, default: Sampling) -> Sampling:
         """The release's own decoding, with what the client asked for in its place."""
@@ -108,12 +123,8 @@ async def read_json(request: Request, limit: int, seconds: float) -> Any:
 
 def chat_request(body: Any) -> ChatRequest:
     """A chat completion request from its JSON. Raises ApiError 400 that names the field."""
-    fields = _validated(body)
-    for name, only in _ONLY.items():
-        if (value := getattr(fields, name)) is not None and value != only:
-            raise ApiError(
-                400, f"{name} = {value!r} is not supported; only {only!r}.", param=name, code="unsupported_value"
-            )
+    fields = validated(ChatBody, body)
+    check_only(fields, _ONLY)
     if fields.stream_options is not None and not fields.stream:
         raise ApiError(400, "stream_options needs stream = true.", param="stream_options", code="invalid_value")
     try:
@@ -129,7 +140,8 @@ def chat_request(body: Any) -> ChatRequest:
         user=fields.user or fields.safety_identifier or "",
         stream=bool(fields.stream),
         include_usage=fields.stream_options is not None and fields.stream_options.include_usage,
-        changes=_changes(fields),
+        changes=decoding(fields, fields.max_completion_tokens or fields.max_tokens) | _shape(fields, tools),
+        n=fields.n or 1,
     )
 
 
@@ -151,11 +163,20 @@ def _parse(data: bytes) -> Any:
     return value
 
 
-def _validated(body: Any) -> _Body:
+def check_only(fields: BaseModel, only: Mapping[str, Any]) -> None:
+    """Raises ApiError where a field that has one supported value has another."""
+    for name, supported in only.items():
+        if (value := getattr(fields, name)) is not None and value != supported:
+            said = f"{name} = {value!r} is not supported; only {supported!r}."
+            raise ApiError(400, said, param=name, code="unsupported_value")
+
+
+def validated(kind: type[Body], body: Any) -> Body:
+    """The body's fields. Raises ApiError 400 that names the first wrong one."""
     if not isinstance(body, dict):
         raise ApiError(400, "The body must be a JSON object.", code="invalid_json")
     try:
-        return _Body.model_validate(body)
+        return kind.model_validate(body)
     except ValidationError as error:
         first = error.errors(include_url=False)[0]
         param = ".".join(str(part) for part in first["loc"][:1]) or None
@@ -185,7 +206,7 @@ def _check_results(messages: tuple[Message, ...]) -> None:
             )
 
 
-def _offered(fields: _Body, tools: tuple[ToolSchema, ...]) -> tuple[ToolSchema, ...] | None:
+def _offered(fields: ChatBody, tools: tuple[ToolSchema, ...]) -> tuple[ToolSchema, ...] | None:
     choice = fields.tool_choice
     if choice == "none":
         return ()
@@ -193,19 +214,30 @@ def _offered(fields: _Body, tools: tuple[ToolSchema, ...]) -> tuple[ToolSchema, 
         return tools if fields.tools else None
     if not fields.tools:
         raise ApiError(400, "tool_choice needs tools.", param="tool_choice", code="invalid_value")
-    raise ApiError(
-        400, "Only tool_choice 'auto' and 'none' are supported.", param="tool_choice", code="unsupported_value"
-    )
+    return tools
 
 
-def _changes(fields: _Body) -> dict[str, Any]:
+def _shape(fields: ChatBody, tools: tuple[ToolSchema, ...]) -> dict[str, Any]:
+    """What the answer must be, and whether its log-probs are wanted."""
+    if fields.top_logprobs is not None and not fields.logprobs:
+        raise ApiError(400, "top_logprobs needs logprobs = true.", param="top_logprobs", code="invalid_value")
+    given = {
+        "form": form_of(fields.response_format),
+        "call": call_of(fields.tool_choice, tools),
+        "top_logprobs": (fields.top_logprobs or 0) if fields.logprobs else None,
+    }
+    return {name: value for name, value in given.items() if value is not None}
+
+
+def decoding(fields: Any, max_tokens: int | None) -> dict[str, Any]:
+    """The fields of ``Sampling`` that a body gives. Raises ApiError for stops that are none."""
     stop = [fields.stop] if isinstance(fields.stop, str) else fields.stop
     if stop is not None and (len(stop) > 4 or not all(stop)):
         raise ApiError(400, "stop takes up to 4 strings, none empty.", param="stop", code="invalid_value")
     given = {
         "temperature": fields.temperature,
         "top_p": fields.top_p,
-        "max_tokens": fields.max_completion_tokens or fields.max_tokens,
+        "max_tokens": max_tokens,
         "stop": None if stop is None else tuple(stop),
         "seed": fields.seed,
     }

@@ -3,19 +3,22 @@
 import asyncio
 import logging
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Protocol
 
+from trimtab.engine.core import Sampling, Unsupported
 from trimtab.engine.scope import CACHE_SCOPE
-from trimtab.records import Message, Timing, Trace, UserError
+from trimtab.records import Message, Timing, ToolSchema, Trace, UserError
 from trimtab.serve.admission import Place
 from trimtab.serve.arms import Lease
 from trimtab.serve.body import ChatRequest, fingerprint
 from trimtab.serve.errors import ApiError, bad_request
-from trimtab.tools import Outcome, run_plan
+from trimtab.serve.hold import Hold
+from trimtab.tools import Assistant, Outcome, Reply, run_plan
 
 _log = logging.getLogger("trimtab.serve")
+_DEFAULT = Sampling()
 
 
 class Meter(Protocol):
@@ -56,10 +59,22 @@ class Exchange:
     idempotency: str
     on_end: Callable[[Trace], None]
     meter: Meter
-    place: Place
+    hold: Hold
     extra: Mapping[str, str] = field(default_factory=dict)
     """Headers that go out beside the gateway's own."""
-    _heard: list[str] = field(default_factory=list)
+    on_gap: Callable[[float], None] = lambda seconds: None
+    """Told the seconds between two texts of one reply."""
+    last_reply: Reply | None = field(default=None, init=False)
+    """What the model said last."""
+    generating: bool = field(default=False, init=False)
+    """Whether the text being heard is the model's, not a guard's or the plan's own."""
+    generated: bool = field(default=False, init=False)
+    _heard: list[str] = field(default_factory=list, init=False)
+    _ended: bool = field(default=False, init=False)
+
+    @property
+    def place(self) -> Place:
+        return self.hold.place
 
     def headers(self, overhead: float) -> dict[str, str]:
         return {
@@ -98,6 +113,9 @@ class Exchange:
         except UserError as error:
             trace = self._trace("invalid", error=str(error))
             raise bad_request(error) from error
+        except Unsupported as error:
+            trace = self._trace("invalid", error=str(error))
+            raise ApiError(400, f"{error}.", param=error.field, code="unsupported_value") from error
         except Exception as error:  # the named boundary: one failing request is an outcome, not a crash
             _log.exception("request %s failed", self.id)
             trace = self._trace("error", error=f"{type(error).__name__}: {error}")
@@ -116,14 +134,16 @@ class Exchange:
 
     async def _plan(self, on_text: Callable[[str], None] | None) -> Outcome:
         assistant = self.lease.served.assistant
+        check_choices(self.request, assistant)
 
         def heard(text: str) -> None:
             self._heard.append(text)
+            self.generated = self.generated or self.generating
             if on_text is not None:
                 on_text(text)
 
         return await run_plan(
-            replace(assistant, sampling=self.request.sampling(assistant.sampling)),
+            replace(assistant, reply=self._reply, sampling=self.request.sampling(assistant.sampling)),
             self.request.messages,
             user=self.who,
             now=self.now,
@@ -132,8 +152,40 @@ class Exchange:
             idempotency=self.idempotency,
         )
 
+    async def _reply(
+        self,
+        messages: Sequence[Message],
+        tools: Sequence[ToolSchema] = (),
+        sampling: Sampling = _DEFAULT,
+        on_text: Callable[[str], None] | None = None,
+    ) -> Reply:
+        """The assistant's reply, overheard."""
+
+        last: float | None = None
+
+        def heard(text: str) -> None:
+            nonlocal last
+            now, before = time.perf_counter(), last
+            last = now
+            if before is not None:
+                self.on_gap(now - before)
+            self.generating = True
+            try:
+                if on_text is not None:
+                    on_text(text)
+            finally:
+                self.generating = False
+
+        self.last_reply = await self.lease.served.assistant.reply(messages, tools, sampling, heard)
+        return self.last_reply
+
+    def abandon(self) -> None:
+        """End what never began to run; nothing where it ended already."""
+        if not self._ended:
+            self._end(self._trace("cancelled"), time.perf_counter(), 0.0)
+
     def _end(self, trace: Trace, started: float, cost: float) -> None:
-        self.place.leave()
+        self._ended = True
         ended = time.perf_counter()
         timing = Timing(
             queue=self.place.waited,
@@ -172,6 +224,16 @@ class Exchange:
             finish=finish,
             error=error,
             pinned=self.lease.pinned,
+        )
+
+
+def check_choices(request: ChatRequest, assistant: Assistant) -> None:
+    """Raises UserError where several samples would each act: a client who keeps one answer wants one effect."""
+    if request.n > 1 and request.tools is None and any(tool.irreversible for tool in assistant.toolbox):
+        raise UserError(
+            "several answers would each carry out what cannot be undone",
+            field="n",
+            expected='1, or tools of the request\'s own, or tool_choice "none"',
         )
 
 

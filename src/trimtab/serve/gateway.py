@@ -4,30 +4,35 @@ import asyncio
 import logging
 import time
 import uuid
-from collections.abc import AsyncIterator, Callable, Coroutine, Mapping, Sequence
-from contextlib import asynccontextmanager
+from collections.abc import AsyncIterator, Callable, Coroutine, Iterator, Mapping, Sequence
+from contextlib import asynccontextmanager, contextmanager
 from typing import Any
 
 from starlette.applications import Starlette
 from starlette.concurrency import run_in_threadpool
 from starlette.exceptions import HTTPException
+from starlette.middleware import Middleware
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 from starlette.routing import BaseRoute, Route
 from starlette.types import ASGIApp
 
 from trimtab.records import Feedback, Sink, Trace, UserError, feedback_from_json
-from trimtab.serve.admission import Admission, Place
+from trimtab.serve.admission import Admission
 from trimtab.serve.admission.deadline import timeout_of
 from trimtab.serve.arms import Arms, Lease, Served
 from trimtab.serve.body import ChatRequest, chat_request, fingerprint, read_json
+from trimtab.serve.choices import choices_of
+from trimtab.serve.completions import more_routes
 from trimtab.serve.config import ServeConfig
 from trimtab.serve.errors import ApiError, bad_request, on_api_error, on_failure, on_http_error, unknown_model
 from trimtab.serve.estimate import request_tokens
 from trimtab.serve.exchange import Exchange, Free, Meter, effect_key
+from trimtab.serve.hold import Hold
+from trimtab.serve.metrics import Counted, Metrics
 from trimtab.serve.outbox import Outbox
 from trimtab.serve.replies import StreamReply, WholeReply
-from trimtab.serve.tenants import Grant, Tenant, TenantDoor, bound_of, door_of, owned, tokens_of
+from trimtab.serve.tenants import Tenant, TenantDoor, bound_of, door_of, owned
 
 _log = logging.getLogger("trimtab.serve")
 
@@ -61,6 +66,7 @@ class Gateway:
         self.admission = Admission(self.config.admission, self.config.max_in_flight, self._kv_tokens)
         self.in_flight = 0
         self.broken: list[str] = []
+        self.metrics = Metrics()
         self._find_trace, self._tenants = find_trace, door_of(tenants)
         self._meter, self._clock = meter or Free(), clock
 
@@ -70,19 +76,26 @@ class Gateway:
 
     async def chat(self, request: Request) -> ASGIApp:
         arrived = time.perf_counter()
+        with self.admitted(request) as tenant:
+            exchange = await self._exchange(request, tenant, arrived)
+        choices = choices_of(exchange)
+        return StreamReply(choices) if choices.request.stream else WholeReply(choices)
+
+    @contextmanager
+    def admitted(self, request: Request) -> Iterator[Tenant]:
+        """The request's tenant, its place taken; given back where the block fails. Raises ApiError."""
         tenant = self._admit(request)
         self.in_flight += 1
         try:
-            exchange = await self._exchange(request, tenant, arrived)
+            yield tenant
         except BaseException as error:
             self.in_flight -= 1
             if isinstance(error, ApiError):
                 error.headers = {**self._tenants.headers(tenant), **error.headers}
             raise
-        return StreamReply(exchange) if exchange.request.stream else WholeReply(exchange)
 
     async def models(self, request: Request) -> Response:
-        tenant = self._tenant(request)
+        tenant = self.tenant(request)
         names = filter(tenant.may_use, self.arms.models())
         data = [{"id": name, "object": "model", "created": 0, "owned_by": "trimtab"} for name in names]
         if (wanted := request.path_params.get("model")) is None:
@@ -94,7 +107,7 @@ class Gateway:
 
     async def feedback(self, request: Request) -> Response:
         """Take what a person said; the same words on the same trace, or the same id, count once."""
-        tenant = self._tenant(request)
+        tenant = self.tenant(request)
         body = await read_json(request, self.config.body_bytes, self.config.body_seconds)
         said = self._feedback(body)
         if not await self._is_known(said.trace, tenant.name):
@@ -160,7 +173,7 @@ class Gateway:
         return self.outbox.backlog >= self.config.max_backlog
 
     def _admit(self, request: Request) -> Tenant:
-        tenant = self._tenant(request)
+        tenant = self.tenant(request)
         retry = {"retry-after": "1"}
         self.admission.check_open()
         if self.in_flight >= self.config.max_in_flight + self.config.admission.queue + _ARRIVING:
@@ -169,17 +182,25 @@ class Gateway:
             raise ApiError(503, "Traces cannot be written; no request is served unseen.", code="backlog", headers=retry)
         return tenant
 
-    def _tenant(self, request: Request) -> Tenant:
+    def tenant(self, request: Request) -> Tenant:
+        """Whose request it is. Raises ApiError 401."""
         return self._tenants.authenticate(request.headers.get("authorization", ""))
 
     async def _exchange(self, request: Request, tenant: Tenant, arrived: float) -> Exchange:
         body = await read_json(request, self.config.body_bytes, self.config.body_seconds)
         asked = chat_request(body)
-        request_id = f"chatcmpl-{uuid.uuid4().hex}"
+        return await self.begin([asked] * asked.n, "chatcmpl", request, tenant, arrived)
+
+    async def begin(
+        self, samples: Sequence[ChatRequest], kind: str, request: Request, tenant: Tenant, arrived: float
+    ) -> Exchange:
+        """The exchange of a checked request's first sample, all that the samples need being held. Raises ApiError."""
+        asked = samples[0]
+        request_id = f"{kind}-{uuid.uuid4().hex}"
         who = asked.user or request.headers.get("x-session", "")
         timeout = timeout_of(request.headers, self.config.timeout_seconds)
         lease = self.arms.lease(asked.model, f"{tenant.name}\0{who or request_id}")
-        grant, place = await self._granted(tenant, asked, lease, arrived, timeout)
+        hold = await self._hold(tenant, samples, lease, arrived, timeout)
         return Exchange(
             id=request_id,
             tenant=tenant.name,
@@ -191,35 +212,33 @@ class Gateway:
             arrived=arrived,
             timeout=timeout,
             idempotency=effect_key(request.headers, tenant.name, who, asked),
-            on_end=lambda trace: self._ended(trace, lease, grant),
+            on_end=lambda trace: self._ended(trace, hold),
             meter=self._meter,
-            place=place,
-            extra=grant.headers,
+            hold=hold,
+            extra=hold.grant.headers,
+            on_gap=self.metrics.inter_token.observe,
         )
 
-    async def _granted(
-        self, tenant: Tenant, asked: ChatRequest, lease: Lease, arrived: float, timeout: float
-    ) -> tuple[Grant, Place]:
+    async def _hold(
+        self, tenant: Tenant, asked: Sequence[ChatRequest], lease: Lease, arrived: float, timeout: float
+    ) -> Hold:
         """The tenant's right to this request and its place in the queue; a refused request holds neither, nor the
         lease. Raises ApiError 400, 404, 429 and 503."""
         try:
-            if not tenant.may_use(asked.model):
-                raise unknown_model(asked.model)
-            served = lease.served
-            sampling = asked.sampling(served.assistant.sampling)
-            tokens = sum(
-                request_tokens(served.assistant, asked.messages, asked.tools, sampling, context=served.context)
-            )
+            if not tenant.may_use(asked[0].model):
+                raise unknown_model(asked[0].model)
+            tokens = sum(_tokens(one, lease.served) for one in asked)
             grant = await self._tenants.reserve(tenant, bound_of(tokens, self._meter, timeout))
             try:
                 patient = timeout >= self.config.timeout_seconds
-                return grant, self.admission.ask(tenant.name, tokens, deadline=arrived + timeout, patient=patient)
+                place = self.admission.ask(tenant.name, tokens, deadline=arrived + timeout, patient=patient)
             except BaseException:
                 self._tenants.settle(grant, 0, 0.0)
                 raise
         except BaseException:
             self.arms.release(lease)
             raise
+        return Hold(lease, place, grant, self._release)
 
     def _kv_tokens(self) -> int:
         """Tokens that requests under way may hold: as configured, else what the smallest cache in use holds."""
@@ -228,11 +247,16 @@ class Gateway:
         arms = [self.arms.get("stable"), self.arms.get("canary")]
         return min((served.kv_tokens for served in arms if served is not None and served.kv_tokens), default=0)
 
-    def _ended(self, trace: Trace, lease: Lease, grant: Grant) -> None:
-        self.in_flight -= 1
-        self._tenants.settle(grant, tokens_of(trace), trace.cost)
-        self.arms.release(lease)
+    def _ended(self, trace: Trace, hold: Hold) -> None:
+        """One trace: counted, and handed to the sink after its request has given everything back."""
+        if hold.ended(trace):
+            self.in_flight -= 1
+        self.metrics.trace(trace)
         self.outbox.trace(trace)
+
+    def _release(self, hold: Hold, tokens: int | None, dollars: float) -> None:
+        self._tenants.settle(hold.grant, tokens, dollars)
+        self.arms.release(hold.lease)
 
     def _feedback(self, body: Any) -> Feedback:
         unknown = sorted(set(body) - _FEEDBACK_FIELDS) if isinstance(body, dict) else []
@@ -250,6 +274,12 @@ class Gateway:
             trace = await run_in_threadpool(self._find_trace, trace_id)
             owner = None if trace is None else trace.tenant
         return owner == tenant
+
+
+def _tokens(asked: ChatRequest, served: Served) -> int:
+    """Prompt and bounded completion of one sample, estimated."""
+    sampling = asked.sampling(served.assistant.sampling)
+    return sum(request_tokens(served.assistant, asked.messages, asked.tools, sampling, context=served.context))
 
 
 def create_app(
@@ -271,6 +301,7 @@ def create_app(
     return Starlette(
         routes=[
             Route("/v1/chat/completions", gateway.chat, methods=["POST"]),
+            *more_routes(gateway),
             Route("/v1/models", gateway.models, methods=["GET"]),
             Route("/v1/models/{model:path}", gateway.models, methods=["GET"]),
             Route("/v1/feedback", gateway.feedback, methods=["POST"]),
@@ -280,4 +311,5 @@ def create_app(
         ],
         exception_handlers={ApiError: on_api_error, HTTPException: on_http_error, Exception: on_failure},
         lifespan=lifespan,
+        middleware=[Middleware(Counted, metrics=gateway.metrics)],
     )

@@ -7,20 +7,21 @@ from contextlib import suppress
 from starlette.responses import JSONResponse, Response
 from starlette.types import Receive, Scope, Send
 
+from trimtab.serve.choices import Choice, Choices
 from trimtab.serve.errors import ApiError
-from trimtab.serve.exchange import Exchange
-from trimtab.serve.wire import KEEP_ALIVE, Chunks, completion, event
-from trimtab.tools import Outcome
+from trimtab.serve.wire import CHAT, KEEP_ALIVE, Wire, event
 
 _HEADERS_AFTER_SECONDS = 2.0  # until then an error still gets its own status
 _KEEP_ALIVE_SECONDS = 15.0
+Said = tuple[int, str]
+"""A choice's index and its next text."""
 
 
 class WholeReply:
     """An ASGI response: the completion as one JSON object."""
 
-    def __init__(self, exchange: Exchange) -> None:
-        self._exchange = exchange
+    def __init__(self, exchange: Choices, wire: Wire = CHAT) -> None:
+        self._exchange, self._wire = exchange, wire
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         exchange = self._exchange
@@ -38,13 +39,15 @@ class WholeReply:
             await _end(task, gone)
         await response(scope, receive, send)
 
-    def _response(self, task: "asyncio.Future[Outcome]", overhead: float) -> Response:
+    def _response(self, task: "asyncio.Future[tuple[Choice, ...]]", overhead: float) -> Response:
         headers = self._exchange.headers(overhead)
         try:
-            outcome = task.result()
+            choices = task.result()
         except ApiError as error:
             return error.response(headers)
-        body = completion(outcome, id=self._exchange.id, created=int(self._exchange.now), model=self._exchange.model)
+        body = self._wire.whole(
+            choices, id=self._exchange.id, created=int(self._exchange.now), model=self._exchange.model
+        )
         return JSONResponse(body, headers=headers)
 
 
@@ -54,10 +57,10 @@ class StreamReply:
     An error before the first text has its own status; later it is the stream's last event, without the end mark.
     """
 
-    def __init__(self, exchange: Exchange) -> None:
+    def __init__(self, exchange: Choices, wire: Wire = CHAT) -> None:
         self._exchange = exchange
-        self._texts: asyncio.Queue[str | None] = asyncio.Queue()
-        self._chunks = Chunks(
+        self._texts: asyncio.Queue[Said | None] = asyncio.Queue()
+        self._chunks = wire.chunks(
             id=exchange.id,
             created=int(exchange.now),
             model=exchange.model,
@@ -66,11 +69,11 @@ class StreamReply:
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         before = self._exchange.overhead()
-        task = asyncio.ensure_future(self._exchange.run(self._texts.put_nowait))
+        task = asyncio.ensure_future(self._exchange.run(lambda index, text: self._texts.put_nowait((index, text))))
         task.add_done_callback(lambda _: self._texts.put_nowait(None))
         gone = _cancel_when_gone(receive, task)
         try:
-            await self._exchange.place.settled()
+            await self._exchange.settled()
             headers = self._exchange.headers(before)
             first = await self._next(_HEADERS_AFTER_SECONDS)
             early = _error(task) if first is None else None
@@ -84,13 +87,14 @@ class StreamReply:
             await _end(task, gone)
 
     async def _stream(
-        self, text: str | None, task: "asyncio.Future[Outcome]", headers: Mapping[str, str], send: Send
+        self, said: Said | None, task: "asyncio.Future[tuple[Choice, ...]]", headers: Mapping[str, str], send: Send
     ) -> None:
         await _start(send, headers)
-        await _send(send, self._chunks.role())
-        while text is not None:
-            await _send(send, self._chunks.text(text) if text else KEEP_ALIVE)
-            text = await self._next(_KEEP_ALIVE_SECONDS)
+        for index in range(len(self._exchange)):
+            await _send(send, self._chunks.role(index))
+        while said is not None:
+            await _send(send, self._chunks.text(*said) if said[1] else KEEP_ALIVE)
+            said = await self._next(_KEEP_ALIVE_SECONDS)
         if task.cancelled():
             return
         if (error := _error(task)) is not None:
@@ -100,16 +104,16 @@ class StreamReply:
                 await _send(send, chunk)
         await send({"type": "http.response.body", "body": b"", "more_body": False})
 
-    async def _next(self, seconds: float) -> str | None:
-        """The next text; empty when nothing came in time, None at the end."""
+    async def _next(self, seconds: float) -> Said | None:
+        """The next text and whose it is; empty when nothing came in time, None at the end."""
         try:
             async with asyncio.timeout(seconds):
                 return await self._texts.get()
         except TimeoutError:
-            return ""
+            return 0, ""
 
 
-def _cancel_when_gone(receive: Receive, task: "asyncio.Future[Outcome]") -> "asyncio.Task[None]":
+def _cancel_when_gone(receive: Receive, task: "asyncio.Future[tuple[Choice, ...]]") -> "asyncio.Task[None]":
     async def watch() -> None:
         while (await receive())["type"] != "http.disconnect":
             pass
@@ -118,7 +122,7 @@ def _cancel_when_gone(receive: Receive, task: "asyncio.Future[Outcome]") -> "asy
     return asyncio.ensure_future(watch())
 
 
-async def _end(*tasks: "asyncio.Future[Outcome] | asyncio.Task[None]") -> None:
+async def _end(*tasks: "asyncio.Future[tuple[Choice, ...]] | asyncio.Task[None]") -> None:
     """Cancel what still runs and wait for it, so that no task outlives its request."""
     for task in tasks:
         task.cancel()
@@ -129,7 +133,7 @@ async def _end(*tasks: "asyncio.Future[Outcome] | asyncio.Task[None]") -> None:
                 task.exception()
 
 
-def _error(task: "asyncio.Future[Outcome]") -> ApiError | None:
+def _error(task: "asyncio.Future[tuple[Choice, ...]]") -> ApiError | None:
     if not task.done() or task.cancelled():
         return None
     error = task.exception()

@@ -47,8 +47,9 @@ class Place:
         await asyncio.wait({self._turn})
 
     def did(self, prompt_tokens: int, completion_tokens: int) -> None:
-        """What the engine did for it: a measurement of the latency. Without it the service tells nothing."""
-        self._work = completion_tokens + prompt_tokens * PREFILL_SHARE if completion_tokens else 0.0
+        """What the engine did for it (for each of its samples): a measurement of the latency. Without it the service
+        tells nothing."""
+        self._work += completion_tokens + prompt_tokens * PREFILL_SHARE if completion_tokens else 0.0
 
     def timed_out(self) -> None:
         """The service did not end in time."""
