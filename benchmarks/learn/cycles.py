@@ -60,7 +60,13 @@ def _cycles(data: Path) -> list[list[Comparison]]:
 
 def _series(readings: list[Reading], key: str) -> tuple[Point, ...]:
     found = [(cycle, reading[key]) for cycle, reading in enumerate(readings) if key in reading]
-    return tuple(Point(cycle, one.value, _low(one), _high(one), one.n) for cycle, one in found)
+    return tuple(_point(cycle, one, known=key == "kl" and not cycle) for cycle, one in found)
+
+
+def _point(cycle: int, one: Measured, *, known: bool) -> Point:
+    """``known``: the anchor's KL to itself, which is no estimate."""
+    low, high = (one.value, one.value) if known else (_low(one), _high(one))
+    return Point(cycle, one.value, low, high, one.n)
 
 
 def _low(measured: Measured) -> float:
