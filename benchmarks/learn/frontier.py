@@ -7,10 +7,11 @@ from benchmarks.learn.grounding import PENALISE, answering_model, penalised
 from benchmarks.learn.measure import Prompt, answers, kl, texts
 from benchmarks.learn.result import Panel, Place, Point, Result, Series
 from trimtab.curate import SEARCH_TOOL
-from trimtab.records import Case
+from trimtab.records import Case, Message
 from trimtab.stats import Interval, wilson
-from trimtab.text import citations, sentences
-from trimtab.train.grounding.spans import claims, evidence_of, unsupported_spans
+from trimtab.train.rl import rollout
+from trimtab.train.rl.rewards import GroundedCitation
+from trimtab.train.rl.rollout import Completion
 
 BETAS = (0.003, 0.03, 0.1, 0.3, 1.0)
 STEPS, HELD_OUT = 10, 200
@@ -42,12 +43,11 @@ def _measured(folder: Path, start: Path, cases: list[Case]) -> tuple[Interval, I
     """KL to the start on the policy's own sampled answers, and the share of them that is wholly grounded."""
     prompts: list[Prompt] = [(case.messages, case.tools or (SEARCH_TOOL,)) for case in cases]
     said = answers(folder, prompts, max_tokens=PENALISE.max_new_tokens, temperature=1.0)
-    right = [_is_grounded(message.content, case) for message, case in zip(texts(folder, said), cases, strict=True)]
+    right = [_is_grounded(message, case) for message, case in zip(texts(folder, said), cases, strict=True)]
     return kl(folder, start, prompts, said), wilson(sum(right), len(right))
 
 
-def _is_grounded(text: str, case: Case) -> bool:
-    """Claims something, cites, and nothing in it lacks support: what the reward asks."""
-    evidence = evidence_of(case.messages)
-    said = any(claims(sentence) for sentence in sentences(text)) and bool(citations(text))
-    return said and not unsupported_spans(text, evidence.passages, evidence.given)
+def _is_grounded(message: Message, case: Case) -> bool:
+    """What the reward asks, of a held-out answer."""
+    completion = Completion(message.content, message, (), "stop")
+    return bool(GroundedCitation().one(rollout.Prompt(case.messages), completion))
