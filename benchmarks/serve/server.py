@@ -24,7 +24,7 @@ def main() -> None:
     """Serves the job's model until it is ended; says its URL and a key on standard output."""
     job = json.loads(Path(sys.argv[1]).read_text(encoding="utf-8"))
     channel, folder = Channel(), Path(job["model"])
-    engine = open_engine("openvino", folder, precision=job["precision"])
+    engine = open_engine("openvino", folder, apart=True, precision=job["precision"])
     chat = Chat(engine, Dialect.of(folder))
     limits = Limits(tokens=job["new_tokens"])
     assistant = Assistant(chat.reply, limits=limits, sampling=Sampling(max_tokens=job["new_tokens"]))

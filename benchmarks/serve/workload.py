@@ -79,13 +79,12 @@ def _texts(data: Path) -> Iterator[str]:
         file = data / source
         if not file.is_file():
             continue
-        opened = gzip.open(file, "rt", encoding="utf-8") if file.suffix == ".gz" else file.open(encoding="utf-8")
-        with opened as lines:
-            for row in map(json.loads, lines):
-                text = _first_words(row)
-                if text and text not in seen:
-                    seen.add(text)
-                    yield text
+        raw = file.read_bytes()
+        for line in (gzip.decompress(raw) if file.suffix == ".gz" else raw).splitlines():
+            text = _first_words(json.loads(line))
+            if text and text not in seen:
+                seen.add(text)
+                yield text
 
 
 def _first_words(row: dict[str, Any]) -> str:

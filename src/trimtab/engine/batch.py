@@ -13,20 +13,26 @@ from trimtab.records import UserError
 ENGINES = ("auto", "openvino", "torch")
 
 
-def open_engine(name: str, folder: Path, **options: Any) -> Engine:
+def open_engine(name: str, folder: Path, *, apart: bool = False, **options: Any) -> Engine:
     """The engine ``name`` over a model folder; ``auto`` is OpenVINO where it is installed, else torch.
 
-    ``options`` go to that engine's constructor; ``auto`` passes on those that the engine it chose knows. Raises
-    UserError for a name that is none or is not installed, and for a folder that the engine cannot read.
+    ``options`` go to that engine's constructor; ``auto`` passes on those that the engine it chose knows. ``apart``:
+    an engine whose library holds Python's lock while it computes gets a process of its own. Raises UserError for a
+    name that is none or is not installed, and for a folder that the engine cannot read.
     """
     if name not in ENGINES:
         raise UserError(f"unknown engine {name!r}", expected=" | ".join(ENGINES))
     installed = find_spec("openvino_genai") is not None
     if name == "openvino" and not installed:
         raise UserError("the openvino engine is not installed", fix="pip install 'trimtab[openvino]', or use torch")
-    kind = _engine("openvino" if name != "torch" and installed else "torch")
+    chosen = "openvino" if name != "torch" and installed else "torch"
+    kind = _engine(chosen)
     if name == "auto":
         options = {key: value for key, value in options.items() if key in signature(kind).parameters}
+    if apart and chosen == "openvino":
+        from trimtab.engine.apart import ApartEngine
+
+        return ApartEngine(chosen, folder, **options)
     return kind(folder, **options)
 
 

@@ -106,6 +106,10 @@ class OpenVinoEngine:
         assert None not in found, "without a prefix cache every token is echoed"
         return found
 
+    def on_turn(self, told: Callable[[], None]) -> None:
+        """``told`` is called from the engine's thread whenever the chunks of a step have been handed out."""
+        self._worker.on_turn(told)
+
     def close(self) -> None:
         """Cancel what runs, join the thread and free the weights."""
         self._worker.close()

@@ -74,6 +74,10 @@ class TorchEngine:
         """``score`` of each ``(prompt_ids, completion_ids)``; requests in flight go on between two of them."""
         return [self._worker.call(lambda pair=pair: self._stepper.score(*pair)) for pair in pairs]  # type: ignore[misc]
 
+    def on_turn(self, told: Callable[[], None]) -> None:
+        """``told`` is called from the engine's thread whenever the chunks of a step have been handed out."""
+        self._worker.on_turn(told)
+
     def close(self) -> None:
         """Cancel what runs, join the thread and free the weights."""
         self._worker.close()

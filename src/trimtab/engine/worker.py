@@ -68,6 +68,7 @@ class Worker:
         self._calls: deque[Callable[[], None]] = deque()
         self._running: dict[Slot, None] = {}
         self._closed = False
+        self._on_turn: Callable[[], None] = _nothing
         self._thread = threading.Thread(target=self._run, name=name, daemon=True)
         self._thread.start()
 
@@ -103,6 +104,10 @@ class Worker:
         if threading.current_thread() is not self._thread:
             self._thread.join()
 
+    def on_turn(self, told: Callable[[], None]) -> None:
+        """``told`` is called from the worker's thread whenever the chunks of a turn have been handed out."""
+        self._on_turn = told
+
     @property
     def idle(self) -> bool:
         """Whether nothing waits and nothing runs."""
@@ -121,6 +126,7 @@ class Worker:
                     self._turn()
                 except Exception as error:
                     self._lose_all(error)
+                self._on_turn()
         finally:
             self._shut()
 
@@ -196,6 +202,7 @@ class Worker:
         self._do_calls()
         for slot in left:
             slot.tell(Chunk((), (), finish, "" if finish == "cancelled" else "the engine's thread has failed"))
+        self._on_turn()
         self._stepper.close()
 
 
@@ -204,6 +211,10 @@ def _settle(future: "Future[Result]", function: Callable[[], Result]) -> None:
         future.set_result(function())
     except Exception as error:
         future.set_exception(error)
+
+
+def _nothing() -> None:
+    return None
 
 
 def _words(error: Exception) -> str:

@@ -53,13 +53,22 @@ def toolbox_of(workspace: Workspace, effects: Effects) -> Toolbox:
     return load_tools(workspace.path(files.tools), effects, Index(load_documents(workspace.path(files.knowledge))))
 
 
-def open_arm(store: Store, behaviour: Behaviour, serving: Serving, effects: Effects, *, private: bool = False) -> Arm:
+def open_arm(
+    store: Store,
+    behaviour: Behaviour,
+    serving: Serving,
+    effects: Effects,
+    *,
+    private: bool = False,
+    apart: bool = False,
+) -> Arm:
     """Load a release's engine and compose its assistant, from artefacts alone.
 
-    ``private``: several tenants ask, so that an engine which cannot keep their prefixes apart keeps none.
+    ``private``: several tenants ask, so that an engine which cannot keep their prefixes apart keeps none. ``apart``:
+    for a gateway, which an engine in the same process would hold up.
     """
     folder = store.artefacts.path(behaviour.model)
-    engine = open_engine(serving.engine, folder, **_options(store, behaviour, serving, private))
+    engine = open_engine(serving.engine, folder, apart=apart, **_options(store, behaviour, serving, private))
     chat = Chat(engine, Dialect.of(folder))
     return Arm(behaviour, _assistant(store, behaviour, chat, effects), engine, chat)
 

@@ -64,7 +64,8 @@ class Live:
 
     def _served(self, digest: str) -> Served:
         behaviour = get(self._store, digest).behaviour
-        arm = open_arm(self._store, behaviour, self._workspace.config.serving, self._store, private=self._private)
+        serving = self._workspace.config.serving
+        arm = open_arm(self._store, behaviour, serving, self._store, private=self._private, apart=True)
         caps = arm.engine.caps
         self._mixes |= not caps.scoped_cache
         return Served(digest, arm.assistant, arm.close, arm.chat.complete, caps.context, caps.kv_tokens)
