@@ -56,6 +56,19 @@ def matmul_rate(dtype: str, size: int = _SIZE, repeats: int = _REPEATS) -> list[
     return rates
 
 
+def read_bandwidth(gigabytes: float = 1.0, repeats: int = 7) -> float:
+    """Bytes a second that all threads together read from memory: the best of ``repeats`` sums over one array."""
+    import torch
+
+    values = torch.ones(int(gigabytes * 2**30 / 4))
+    best = float("inf")
+    for _ in range(repeats):
+        began = time.perf_counter()
+        values.sum()
+        best = min(best, time.perf_counter() - began)
+    return values.numel() * 4 / best
+
+
 def main() -> None:
     """A side for ``lockstep``: the matmul rates, measured between the steps of the others."""
     import json

@@ -1,11 +1,12 @@
 """The side of the gateway: a server in a process of its own, and the client that streams from it."""
 
-import asyncio
 import json
 import subprocess
 import sys
 from pathlib import Path
 from urllib.parse import urlsplit
+
+import uvloop
 
 from benchmarks.channel import Channel
 from benchmarks.serve.client import Address, ask
@@ -31,7 +32,7 @@ def main() -> None:
         for each in rounds:
             channel.wait()
             work = closed_loop(each["prompts"], each["streams"], lambda prompt: ask(address, prompt, job["new_tokens"]))
-            channel.say(**asyncio.run(work))
+            channel.say(**uvloop.run(work))
         channel.say(peak_mb=_peak_megabytes(server.pid))
     finally:
         server.terminate()

@@ -10,6 +10,7 @@ from benchmarks.channel import Channel
 from trimtab.engine import Chat, Sampling, open_engine
 from trimtab.model import Dialect
 from trimtab.observe import Meter, StoreSink
+from trimtab.records import Message
 from trimtab.serve import AdmissionConfig, Gateway, KeyedTenants, ServeConfig, Served, bind, create_app, run_server
 from trimtab.serve.tenants import issue_key
 from trimtab.store import Store
@@ -26,6 +27,7 @@ def main() -> None:
     channel, folder = Channel(), Path(job["model"])
     engine = open_engine("openvino", folder, apart=True, precision=job["precision"])
     chat = Chat(engine, Dialect.of(folder))
+    chat.tokens((Message("user", "Hello"),))  # as ``loop.behaviour.open_arm`` does
     limits = Limits(tokens=job["new_tokens"])
     assistant = Assistant(chat.reply, limits=limits, sampling=Sampling(max_tokens=job["new_tokens"]))
     served = Served(engine.weights, assistant, engine.close, chat.complete, engine.caps.context, engine.caps.kv_tokens)

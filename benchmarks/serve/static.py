@@ -51,7 +51,8 @@ def main() -> None:
     tokenizer: Any = AutoTokenizer.from_pretrained(job["model"], padding_side="left")
     tokenizer.pad_token = tokenizer.pad_token or tokenizer.eos_token
     model: Any = AutoModelForCausalLM.from_pretrained(job["model"], dtype=torch.bfloat16).eval()
-    channel.say(ready=True, threads=torch.get_num_threads())
+    parameters = sum(parameter.numel() for parameter in model.parameters())
+    channel.say(ready=True, threads=torch.get_num_threads(), parameters=parameters)
     for each in rounds:
         channel.wait()
         prompts, size = sorted(each["prompts"], key=lambda prompt: len(prompt["ids"])), each["streams"]

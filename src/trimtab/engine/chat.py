@@ -1,7 +1,7 @@
 """The chat layer that every caller uses: messages in, one assistant turn out, streamed and cancellable."""
 
 import asyncio
-from collections.abc import AsyncIterator, Callable, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 
 from trimtab.engine.constraint import Constraint
@@ -9,6 +9,7 @@ from trimtab.engine.core import Chunk, Engine, Finish, Handle, Request, Sampling
 from trimtab.engine.demand import check, constraint_of
 from trimtab.engine.detokenise import Detokeniser, StopStrings
 from trimtab.engine.pieces import Piece, answer_pieces
+from trimtab.engine.post import Post
 from trimtab.engine.scope import CACHE_SCOPE
 from trimtab.model.calls import OPEN, split_reasoning
 from trimtab.model.dialect import Dialect
@@ -91,9 +92,7 @@ class Chat:
         return await self._run(request, _Turn(self.dialect, request, on_text, raw=True))
 
     async def _run(self, request: Request, turn: "_Turn") -> Reply:
-        async for chunk in _chunks(self.engine, request):
-            if turn.take(chunk):
-                break
+        await _hear(self.engine, request, turn.take)
         return turn.reply(len(request.prompt_ids), self.engine.weights)
 
     def _check_room(self, length: int, field: str = "messages") -> None:
@@ -107,19 +106,32 @@ class Chat:
             )
 
 
-async def _chunks(engine: Engine, request: Request) -> AsyncIterator[Chunk]:
-    """The chunks of a request, handed over from the engine's thread; leaving early cancels it."""
-    queue: asyncio.Queue[Chunk] = asyncio.Queue()
-    loop = asyncio.get_running_loop()
-    handle = await _submit(engine, request, lambda chunk: _hand_over(loop, queue, chunk))
-    done = False
+async def _hear(engine: Engine, request: Request, take: Callable[[Chunk], bool]) -> None:
+    """Give ``take`` every chunk until it says that it has all; leaving early cancels the request.
+
+    Chunks are taken where they land on the event loop, without waking the task: at hundreds of tokens a second that
+    is what a token costs. What ``take`` raises ends the wait.
+    """
+    over: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+    ended = False
+
+    def arrive(chunk: Chunk) -> None:
+        nonlocal ended
+        ended = ended or chunk.finish is not None
+        if over.done():
+            return
+        try:
+            if take(chunk):
+                over.set_result(None)
+        except Exception as error:  # the named boundary: it belongs to the waiting task
+            over.set_exception(error)
+
+    post = Post.of(asyncio.get_running_loop())
+    handle = await _submit(engine, request, lambda chunk: post.put(arrive, chunk))
     try:
-        while not done:
-            chunk = await queue.get()
-            done = chunk.finish is not None
-            yield chunk
+        await over
     finally:
-        if not done:
+        if not ended:
             handle.cancel()
 
 
@@ -138,11 +150,6 @@ async def _submit(engine: Engine, request: Request, on_chunk: Callable[[Chunk], 
 def _cancel(queued: "asyncio.Future[Handle]") -> None:
     if not queued.cancelled() and queued.exception() is None:
         queued.result().cancel()
-
-
-def _hand_over(loop: asyncio.AbstractEventLoop, queue: "asyncio.Queue[Chunk]", chunk: Chunk) -> None:
-    if not loop.is_closed():
-        loop.call_soon_threadsafe(queue.put_nowait, chunk)
 
 
 class _Turn:

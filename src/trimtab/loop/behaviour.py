@@ -9,7 +9,7 @@ from trimtab.guard import PolicyGuards, load_policy
 from trimtab.loop.config import PlanLimits, Serving
 from trimtab.loop.workspace import Workspace
 from trimtab.model import Dialect
-from trimtab.records import Behaviour
+from trimtab.records import Behaviour, Message
 from trimtab.store import Store
 from trimtab.tools import Assistant, Effects, Index, Limits, Toolbox, load_documents, load_tools
 
@@ -70,6 +70,9 @@ def open_arm(
     folder = store.artefacts.path(behaviour.model)
     engine = open_engine(serving.engine, folder, apart=apart, **_options(store, behaviour, serving, private))
     chat = Chat(engine, Dialect.of(folder))
+    chat.tokens(
+        (Message("user", "Hello"),)
+    )  # templates and tokenizers load at their first use: not a user's to wait for
     return Arm(behaviour, _assistant(store, behaviour, chat, effects), engine, chat)
 
 

@@ -22,7 +22,7 @@ from trimtab.model.calls import (
 )
 from trimtab.model.folder import Tokenizer, load_tokenizer
 from trimtab.model.spelling import token_bytes
-from trimtab.model.tokens import Pieces
+from trimtab.model.tokens import Pieces, decoder
 from trimtab.records import Message, ToolSchema, UserError, digest
 
 _START, _END = "<|im_start|>", "<|im_end|>"
@@ -54,6 +54,7 @@ class Dialect:
         self.own = own
         self.tools = tools
         self._tokenizer = tokenizer
+        self._decode = decoder(tokenizer)
         self._pieces = Pieces(tokenizer)
         self._markers = _markers(tokenizer)
 
@@ -177,7 +178,7 @@ class Dialect:
 
     def decode(self, ids: Sequence[int]) -> str:
         """Text of token ids, special tokens spelled out."""
-        return self._tokenizer.decode(list(ids), skip_special_tokens=False)
+        return self._decode(list(ids), skip_special_tokens=False)
 
     def token_bytes(self, number: int) -> bytes:
         """The UTF-8 bytes of one token, which may be a part of a character."""

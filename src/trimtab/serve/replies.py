@@ -14,7 +14,37 @@ from trimtab.serve.wire import CHAT, KEEP_ALIVE, Wire, event
 _HEADERS_AFTER_SECONDS = 2.0  # until then an error still gets its own status
 _KEEP_ALIVE_SECONDS = 15.0
 Said = tuple[int, str]
-"""A choice's index and its next text."""
+"""A choice's index and its next text; an empty one keeps the connection alive."""
+
+
+class _Mailbox:
+    """Texts on their way from the generation to the client: all that waits leaves together."""
+
+    def __init__(self) -> None:
+        self._waiting: list[Said] = []
+        self._wake: asyncio.Future[None] | None = None
+        self._ended = False
+
+    def put(self, index: int, text: str) -> None:
+        self._waiting.append((index, text))
+        self._rouse()
+
+    def end(self) -> None:
+        """Nothing more will come."""
+        self._ended = True
+        self._rouse()
+
+    async def take(self) -> list[Said]:
+        """What has come, at least one text; empty at the end."""
+        if not self._waiting and not self._ended:
+            self._wake = asyncio.get_running_loop().create_future()
+            await self._wake
+        said, self._waiting = self._waiting, []
+        return said
+
+    def _rouse(self) -> None:
+        if self._wake is not None and not self._wake.done():
+            self._wake.set_result(None)
 
 
 class WholeReply:
@@ -59,7 +89,7 @@ class StreamReply:
 
     def __init__(self, exchange: Choices, wire: Wire = CHAT) -> None:
         self._exchange = exchange
-        self._texts: asyncio.Queue[Said | None] = asyncio.Queue()
+        self._texts = _Mailbox()
         self._chunks = wire.chunks(
             id=exchange.id,
             created=int(exchange.now),
@@ -69,14 +99,14 @@ class StreamReply:
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         before = self._exchange.overhead()
-        task = asyncio.ensure_future(self._exchange.run(lambda index, text: self._texts.put_nowait((index, text))))
-        task.add_done_callback(lambda _: self._texts.put_nowait(None))
+        task = asyncio.ensure_future(self._exchange.run(self._texts.put))
+        task.add_done_callback(lambda _: self._texts.end())
         gone = _cancel_when_gone(receive, task)
         try:
             await self._exchange.settled()
             headers = self._exchange.headers(before)
-            first = await self._next(_HEADERS_AFTER_SECONDS)
-            early = _error(task) if first is None else None
+            first = await self._first()
+            early = None if first else _error(task)
             if early is not None:
                 await early.response(headers)(scope, receive, send)
             elif not task.cancelled():
@@ -87,30 +117,55 @@ class StreamReply:
             await _end(task, gone)
 
     async def _stream(
-        self, said: Said | None, task: "asyncio.Future[tuple[Choice, ...]]", headers: Mapping[str, str], send: Send
+        self, said: list[Said], task: "asyncio.Future[tuple[Choice, ...]]", headers: Mapping[str, str], send: Send
     ) -> None:
         await _start(send, headers)
-        for index in range(len(self._exchange)):
-            await _send(send, self._chunks.role(index))
-        while said is not None:
-            await _send(send, self._chunks.text(*said) if said[1] else KEEP_ALIVE)
-            said = await self._next(_KEEP_ALIVE_SECONDS)
+        await _send(send, b"".join(self._chunks.role(index) for index in range(len(self._exchange))))
+        alive = _KeepAlive(self._texts)
+        try:
+            while said:
+                await _send(send, b"".join(self._chunks.text(*one) if one[1] else KEEP_ALIVE for one in said))
+                alive.sent()
+                said = await self._texts.take()
+        finally:
+            alive.stop()
         if task.cancelled():
             return
         if (error := _error(task)) is not None:
             await _send(send, event(error.body))
         else:
-            for chunk in self._chunks.end(task.result()):
-                await _send(send, chunk)
+            await _send(send, b"".join(self._chunks.end(task.result())))
         await send({"type": "http.response.body", "body": b"", "more_body": False})
 
-    async def _next(self, seconds: float) -> Said | None:
-        """The next text and whose it is; empty when nothing came in time, None at the end."""
+    async def _first(self) -> list[Said]:
+        """The first texts; an empty one when none came while an error could still have its own status."""
         try:
-            async with asyncio.timeout(seconds):
-                return await self._texts.get()
+            async with asyncio.timeout(_HEADERS_AFTER_SECONDS):
+                return await self._texts.take()
         except TimeoutError:
-            return 0, ""
+            return [(0, "")]
+
+
+class _KeepAlive:
+    """Puts an empty text where nothing was sent for a while; one timer a stream, not one a token."""
+
+    def __init__(self, texts: _Mailbox) -> None:
+        self._texts, self._loop = texts, asyncio.get_running_loop()
+        self._last = self._loop.time()
+        self._timer = self._loop.call_later(_KEEP_ALIVE_SECONDS, self._look)
+
+    def sent(self) -> None:
+        self._last = self._loop.time()
+
+    def stop(self) -> None:
+        self._timer.cancel()
+
+    def _look(self) -> None:
+        silent = self._loop.time() - self._last
+        if silent >= _KEEP_ALIVE_SECONDS:
+            self._texts.put(0, "")
+            silent = 0.0
+        self._timer = self._loop.call_later(_KEEP_ALIVE_SECONDS - silent, self._look)
 
 
 def _cancel_when_gone(receive: Receive, task: "asyncio.Future[tuple[Choice, ...]]") -> "asyncio.Task[None]":

@@ -73,6 +73,9 @@ def _choice(choice: Choice) -> dict[str, Any]:
     return {"index": choice.index, "message": message, "logprobs": logprobs(choice), "finish_reason": finish}
 
 
+_EMPTY = b'"content":""'
+
+
 class Chunks:
     """The ``chat.completion.chunk`` events of a stream: per choice its role, deltas and finish; the usage if asked.
 
@@ -84,12 +87,18 @@ class Chunks:
     def __init__(self, *, id: str, created: int, model: str, include_usage: bool) -> None:
         self._head = {"id": id, "object": self.kind, "created": created, "model": model}
         self._include_usage = include_usage
+        self._around: dict[int, tuple[bytes, bytes]] = {}
 
     def role(self, index: int = 0) -> bytes:
         return self._delta(index, {"role": "assistant", "content": ""})
 
     def text(self, index: int, text: str) -> bytes:
-        return self._delta(index, {"content": text})
+        """The event of a piece of text; all but the text is written once a choice."""
+        if index not in self._around:
+            before, _, after = self._delta(index, {"content": ""}).partition(_EMPTY)
+            self._around[index] = before + _EMPTY[:-2], after
+        before, after = self._around[index]
+        return before + json.dumps(text).encode() + after
 
     def end(self, choices: Sequence[Choice]) -> Iterator[bytes]:
         """Each choice's calls, refusal, log-probs and finish; then the usage chunk and the end mark."""
