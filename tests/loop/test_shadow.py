@@ -1,7 +1,8 @@
-"""A shadow in the loop: its copies count as copies, move no canary, teach nothing, and are compared with the answers."""
+"""A shadow in the loop: its copies move no canary and teach nothing; they are counted and compared with answers."""
 
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -50,7 +51,7 @@ def controller(store: Store, config: CanaryConfig = CONFIG) -> Controller:
     return Controller(store, config, SloConfig(), lambda stable, canary: None)
 
 
-def served(number: int, arm: str, release: str, answer: str = "It is blue.", **fields: object) -> Trace:
+def served(number: int, arm: str, release: str, answer: str = "It is blue.", **fields: Any) -> Trace:
     trace = Trace(
         id=f"{arm}-{number}",
         time=float(number),
@@ -124,7 +125,7 @@ def test_a_canary_with_traffic_is_not_turned_into_a_shadow(store: Store, release
 
 def test_copies_are_no_evidence(store: Store, releases: tuple[str, str]) -> None:
     """Every copy fails, trips a guard and is slow: planted as canary traffic that rolls back, as copies nothing."""
-    bad = {"error": "broken", "verdicts": (Verdict("g", "block"),), "timing": Timing(total=99.0)}
+    bad: dict[str, Any] = {"error": "broken", "verdicts": (Verdict("g", "block"),), "timing": Timing(total=99.0)}
     verdicts = {}
     for arm in ("shadow", "canary"):
         keeper, (_, candidate) = controller(store), releases

@@ -7,6 +7,7 @@ from pathlib import Path
 import click
 
 from trimtab.cli.common import open_workspace, say, workspace_options, workspaces_options
+from trimtab.records.errors import UserError
 
 
 @click.command()
@@ -30,8 +31,11 @@ def serve(
     check_names(found)
     gateway, names = found[0].config.gateway, ", ".join(one.config.gateway.name for one in found)
     with bind(host or gateway.host, gateway.port if port is None else port) as listener:
-        keyed = all(one.store.tenants.list_keys() for one in found)
-        check_exposure(listener, has_keys=keyed, insecure=insecure)
+        for one in found:
+            try:
+                check_exposure(listener, has_keys=bool(one.store.tenants.list_keys()), insecure=insecure)
+            except UserError as error:
+                raise error.at(file=one.root) from error
         live = Live(found[0]) if len(found) == 1 else Products(found)
         run_server(
             live.app,
