@@ -262,6 +262,28 @@ def test_a_shadow_is_started_by_command_copies_real_requests_and_tells_its_agree
     wait_for(lambda: here.products.lives["shop"].controller.share() == 0.5)
 
 
+def test_one_workspace_is_served_without_the_router(shop: Workspace, monkeypatch: pytest.MonkeyPatch) -> None:
+    ran: list[Any] = []
+    monkeypatch.setattr("trimtab.serve.run_server", lambda app, **rest: ran.append((app, rest["drain"])))
+    main(["serve", "-w", str(shop.root)])
+    ((app, drain),) = ran
+    drain.arms.close()
+    assert (type(app).__name__, type(drain).__name__) == ("Starlette", "Gateway")
+
+
+def test_a_canary_that_cannot_load_leaves_its_own_stable_serving(
+    site: Callable[..., Site], shop: Workspace, desk: Workspace, other_model: Path
+) -> None:
+    torn = released(shop, other_model)
+    steer(shop, "canary_start", {"release": torn, "force": "yes"})
+    weights = shop.store.artefacts.path(behaviour_model(shop, torn)) / "model.safetensors"
+    weights.chmod(0o644)
+    weights.write_bytes(b"torn")
+    here = site(shop, desk)
+    wait_for(lambda: here.ask("shop").status_code == 200)
+    assert here.ask("desk").status_code == 200
+
+
 def test_one_name_for_two_products_is_refused_in_words(
     shop: Workspace, tmp_path: Path, tiny_model: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:

@@ -37,6 +37,12 @@ class Beside(Live):
         except UserError as error:
             _log.error("product %s serves nothing yet: %s", self.gateway.config.name, error)
 
+    def _set_arms(self, stable: str, canary: str | None) -> None:
+        """The canary is loaded first: where it cannot be, nothing is open yet that nobody would close."""
+        if canary is not None and canary not in self._open:
+            self._open = {**self._open, canary: self._served(canary)}
+        super()._set_arms(stable, canary)
+
     def _served(self, digest: str) -> Served:
         """Raises UserError, whatever went wrong, and again at once until the release is worth another try."""
         failed = self._failures.get(digest)

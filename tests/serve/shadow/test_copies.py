@@ -242,6 +242,18 @@ def test_a_rolled_back_candidate_closes_when_its_copy_ends_and_gets_no_more(stag
     assert closed == ["closed"]
 
 
+def test_a_promoted_candidate_gets_no_copies_for_its_engine_is_the_users_now(stage: Make, model_of: Any) -> None:
+    candidate = model_of(["slow"], gate=asyncio.Event())
+    here = stage(candidate)
+    here.made.ask()
+    here.made.ask()
+    here.until(lambda: candidate.running == 1)
+    here.made.gateway.set_arms(here.made.gateway.arms.get("canary"))
+    here.on_loop(candidate.gate.set)
+    assert len(here.copied()) == 1
+    assert here.shadow.counts == {"copied": 1, "dropped": 1}
+
+
 def test_draining_stops_the_copies(stage: Make, model_of: Any) -> None:
     candidate = model_of(["slow"], gate=asyncio.Event())
     here = stage(candidate)

@@ -113,6 +113,10 @@ class Shadow:
         except ApiError:  # the candidate is gone
             self.counts["dropped"] += 1
             return
+        if lease.arm != "canary":  # promoted meanwhile: its engine is the users' now
+            self._arms.release(lease)
+            self.counts["dropped"] += 1
+            return
         try:
             trace = await copy.answer(lease, self._meter)
         except asyncio.CancelledError:
