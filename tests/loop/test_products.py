@@ -3,7 +3,6 @@
 import json
 import signal
 import threading
-import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -12,66 +11,16 @@ from typing import Any
 import httpx
 import openai
 import pytest
-import uvicorn
 
-from tests.loop.conftest import CONFIG, write_tiny
+from tests.loop.conftest import write_tiny
+from tests.loop.side_by_side import ASK, Site, behaviour_model, hold, product, released, wait_for
 from trimtab.cli import main
-from trimtab.loop.behaviour import behaviour_of
 from trimtab.loop.products import Products
 from trimtab.loop.steer import steer
 from trimtab.loop.workspace import Workspace, find_workspace
 from trimtab.model import tiny_random_model
-from trimtab.records import Release, UserError
-from trimtab.release import promote, register
-from trimtab.serve import bind, url_of
-from trimtab.serve.server import _Server
-
-ASK: Any = [{"role": "user", "content": "Which colour is the kettle?"}]
-
-
-def product(root: Path, model: Path, name: str, settle: int = 0) -> Workspace:
-    """A workspace whose ``stable`` is ``model``, served as ``name``; its canary settles requests after ``settle`` s."""
-    write_tiny(root, model)
-    gateway = f"{{port: 0, name: {name}}}"
-    config = CONFIG.format(model=json.dumps(str(model))).replace("{port: 0}", gateway)
-    (root / "trimtab.yaml").write_text(config.replace("settle_seconds: 0", f"settle_seconds: {settle}"))
-    workspace = find_workspace(root)
-    promote(workspace.store, released(workspace, model), reason="first", force=True)
-    return workspace
-
-
-def released(workspace: Workspace, model: Path) -> str:
-    return register(workspace.store, Release(behaviour_of(workspace, workspace.store.artefacts.put(model))))
-
-
-class Site:
-    """Products behind a server in a thread."""
-
-    def __init__(self, workspaces: list[Workspace]) -> None:
-        self.products = Products(workspaces)
-        listener = bind("127.0.0.1", 0)
-        self.url = url_of(listener)
-        config = uvicorn.Config(self.products.app, log_level="error", timeout_graceful_shutdown=5)
-        self.server = _Server(config, self.products.router)
-        self.thread = threading.Thread(target=self.server.run, kwargs={"sockets": [listener]})
-        self.thread.start()
-        self.http = httpx.Client(base_url=self.url, timeout=30)
-        wait_for(lambda: self.server.started)
-
-    def ask(self, model: str, **fields: Any) -> httpx.Response:
-        return self.http.post("/v1/chat/completions", json={"model": model, "messages": ASK} | fields)
-
-    def close(self) -> None:
-        self.server.should_exit = True
-        self.thread.join()
-        self.http.close()
-
-
-def wait_for(condition: Callable[[], bool], seconds: float = 20.0) -> None:
-    deadline = time.monotonic() + seconds
-    while not condition():
-        assert time.monotonic() < deadline, "it did not happen in time"
-        time.sleep(0.02)
+from trimtab.records import UserError
+from trimtab.release import promote
 
 
 @pytest.fixture
@@ -195,12 +144,6 @@ def test_a_product_that_cannot_load_leaves_the_other_serving_and_is_mended_by_a_
     assert here.ask("desk").status_code == 200
 
 
-def behaviour_model(workspace: Workspace, digest: str) -> str:
-    from trimtab.release import get
-
-    return get(workspace.store, digest).behaviour.model
-
-
 def test_sigterm_drains_both(site: Callable[..., Site], shop: Workspace, desk: Workspace) -> None:
     here = site(shop, desk)
     lives = here.products.lives
@@ -218,21 +161,6 @@ def test_sigterm_drains_both(site: Callable[..., Site], shop: Workspace, desk: W
         assert [answer.result().status_code for answer in answers] == [200, 200]
     here.thread.join(10)
     assert not here.thread.is_alive()
-
-
-def hold(live: Any, running: threading.Event, go_on: threading.Event) -> None:
-    """Make a product's answers wait for ``go_on``."""
-    import asyncio
-    from dataclasses import replace
-
-    served = live.gateway.arms.get("stable")
-    reply = served.assistant.reply
-
-    async def later(*arguments: Any, **named: Any) -> Any:
-        await asyncio.to_thread(go_on.wait)
-        return await reply(*arguments, **named)
-
-    live.gateway.arms._arms["stable"] = replace(served, assistant=replace(served.assistant, reply=later))
 
 
 def test_a_shadow_is_started_by_command_copies_real_requests_and_tells_its_agreement(

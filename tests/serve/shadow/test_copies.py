@@ -1,4 +1,4 @@
-"""A candidate that gets copies: the user never waits for it, is never answered by it, and nothing happens twice."""
+"""A candidate that gets copies: the user never waits for it, is never answered by it, and never pays for it."""
 
 import asyncio
 import json
@@ -8,98 +8,13 @@ from dataclasses import dataclass, field
 from typing import Any
 
 import pytest
-from hypothesis import HealthCheck, given, settings
-from hypothesis import strategies as st
 
 from trimtab.engine.scope import CACHE_SCOPE
-from trimtab.records import ToolCall, Trace
-from trimtab.serve.shadow import copy as copying
+from trimtab.records import Trace
 from trimtab.serve.tenants import AnyTenant, Bound, Grant, Tenant
-from trimtab.tools import NoGuards, Tool, Toolbox, ToolContext, make_schema
-from trimtab.tools.effects import Rehearsal
 
 Make = Callable[..., Any]
-_REFUND = make_schema("refund", "Pay back.", {"type": "object", "properties": {"amount": {"type": "number"}}})
 CANARY = "c" * 64
-
-
-class Trusting(NoGuards):
-    """Opens irreversible tools, as a commit point that finds its evidence does."""
-
-    def wrap(self, tool: Tool) -> Tool:
-        return tool
-
-
-@dataclass
-class Book:
-    """A refund tool that writes where it always wrote: it does not know of rehearsals."""
-
-    irreversible: bool = True
-    rows: Rehearsal = field(default_factory=Rehearsal)
-
-    def run(self, arguments: Mapping[str, Any], context: ToolContext) -> str:
-        book = self.rows if self.irreversible or context.rehearsal is None else context.rehearsal
-        number = len(self.rows.list("refund"))
-        book.add("refund", f"{number}", {"amount": arguments["amount"]})
-        return json.dumps({"refunded": arguments["amount"], "number": number})
-
-    @property
-    def toolbox(self) -> Toolbox:
-        return Toolbox([Tool(_REFUND, self.run, irreversible=self.irreversible)])
-
-    @property
-    def amounts(self) -> list[float]:
-        return [row["amount"] for row in self.rows.list("refund")]
-
-
-@dataclass
-class Stage:
-    """A gateway with a candidate beside its stable release, all of whose requests are copied."""
-
-    made: Any
-    candidate: Any
-
-    @property
-    def shadow(self) -> Any:
-        return self.made.gateway.shadow
-
-    def on_loop(self, step: Callable[..., Any]) -> Any:
-        return self.made.client.portal.call(step)
-
-    def copied(self) -> list[Trace]:
-        """The copies' traces, once none is under way."""
-
-        async def idle() -> None:
-            while self.shadow._running is not None:
-                await asyncio.wait({self.shadow._running})
-                await asyncio.sleep(0)
-
-        self.on_loop(idle)
-        return [trace for trace in self.made.settle() if trace.arm == "shadow"]
-
-    def until(self, condition: Callable[[], bool]) -> None:
-        async def turn() -> None:
-            for _ in range(100_000):
-                if condition():
-                    return
-                await asyncio.sleep(0)
-            raise AssertionError("it never came to that")
-
-        self.on_loop(turn)
-
-
-@pytest.fixture
-def stage(bench: Make, served: Make, model_of: Any) -> Make:
-    """``stage(candidate=Model, canary={…}, share=1.0, …)``; the rest goes to the bench."""
-
-    def make(candidate: Any = None, canary: Any = None, share: float = 1.0, **fields: Any) -> Stage:
-        candidate = candidate or model_of(["Hello, I am new."])
-        made = bench(shadow=lambda: share, **fields)
-        stable = made.gateway.arms.get("stable")
-        made.gateway.set_arms(stable, served(CANARY, candidate, **(canary or {})))
-        return Stage(made, candidate)
-
-    return make
 
 
 def test_stable_answers_and_the_candidate_gets_a_copy_that_says_whose(stage: Make) -> None:
@@ -301,53 +216,6 @@ def test_a_copy_is_its_tenants_and_costs_the_tenant_nothing(stage: Make, model_o
     (copy,) = here.copied()
     assert (copy.tenant, scopes) == ("acme", ["acme"])
     assert (door.asked, door.paid) == (1, 1)
-
-
-def _refunding(stage: Make, model_of: Any, stable: float, candidate: float, **book: Any) -> tuple[Stage, Book]:
-    written = Book(**book)
-    arm = {"toolbox": written.toolbox, "guards": Trusting()}
-    said = [[ToolCall("refund", {"amount": amount}), "Done."] for amount in (stable, candidate)]
-    return stage(model_of(said[1]), arm, model=model_of(said[0]), **arm), written
-
-
-def _result(trace: Trace) -> Any:
-    return json.loads(next(turn.content for turn in trace.turns if turn.role == "tool"))
-
-
-@settings(max_examples=25, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
-@given(stable=st.integers(1, 3), candidate=st.integers(1, 3))
-def test_an_effect_happens_once_and_only_as_stable_said(
-    stage: Make, model_of: Any, stable: float, candidate: float
-) -> None:
-    here, book = _refunding(stage, model_of, stable, candidate)
-    here.made.ask("Pay me back.")
-    (copy,) = here.copied()
-    assert book.amounts == [stable]
-    if candidate == stable:
-        assert _result(copy) == {"refunded": stable, "number": 0}, "the recorded result"
-    else:
-        assert _result(copy)["error"]["code"] == "not_permitted"
-    assert copy.turns[-1].content == "Done."
-
-
-def test_without_the_barrier_the_effect_would_happen_twice(
-    stage: Make, model_of: Any, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """The check above fails where the barrier is taken away."""
-    monkeypatch.setattr(copying, "effectless", lambda toolbox, turns, caught: toolbox)
-    here, book = _refunding(stage, model_of, 5, 7)
-    here.made.ask("Pay me back.")
-    here.copied()
-    assert book.amounts == [5, 7]
-
-
-def test_a_planted_effect_of_a_tool_that_claims_none_is_refused_and_told(stage: Make, model_of: Any) -> None:
-    here, book = _refunding(stage, model_of, 5, 7, irreversible=False)
-    here.made.ask("Pay me back.")
-    (copy,) = here.copied()
-    assert book.amounts == [5]
-    assert copy.error == "tried an effect: refund"
-    assert here.shadow.counts == {"caught": 1}
 
 
 @pytest.mark.parametrize("stream", [False, True])
