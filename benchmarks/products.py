@@ -13,6 +13,7 @@ import multiprocessing
 import tempfile
 import time
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field
 from multiprocessing.connection import Connection
 from pathlib import Path
@@ -31,7 +32,7 @@ from trimtab.tools import Assistant
 
 _CONFIG = """
 data: {{sources: [{{path: none.jsonl}}]}}
-canary: {{settle_seconds: 0, ramps: [0.5, 1.0], alpha_ramps: [0.01]}}
+canary: {{settle_seconds: 0.5, ramps: [0.5, 1.0], alpha_ramps: [1.0e-9]}}
 gateway: {{name: {name}, port: 0}}
 """
 _ANSWER_SECONDS = 0.02
@@ -109,13 +110,18 @@ async def _ask(http: httpx.AsyncClient, model: str, number: int, tally: Tally, b
     """One question, timed in the phase in which it was asked; an answer of ``blamed`` gets a thumb down."""
     phase, began = tally.phase, time.perf_counter()
     body = {"model": model, "messages": [{"role": "user", "content": "Which colour?"}], "user": f"user-{number}"}
-    answer = await http.post("/v1/chat/completions", json=body)
+    try:
+        answer = await http.post("/v1/chat/completions", json=body)
+    except httpx.HTTPError:
+        tally.failed += 1
+        return
     tally.seconds.setdefault(phase, []).append(time.perf_counter() - began)
     tally.failed += answer.status_code != 200
     release = answer.headers.get("x-trimtab-release", "")
     tally.releases.add(release)
     if blamed and release == blamed:
-        await http.post("/v1/feedback", json={"trace": answer.json()["id"], "thumb": False})
+        with suppress(httpx.HTTPError):
+            await http.post("/v1/feedback", json={"trace": answer.json()["id"], "thumb": False})
 
 
 async def _steadily(ask: Callable[[int], Any], rate: float, stop: asyncio.Event) -> None:
@@ -150,7 +156,7 @@ async def _roll_back(shop: Workspace, bad: str) -> None:
 async def _play(url: str, shop: Workspace, desk: Tally, requests: int, rate: float) -> int:
     """Warm-up and the three phases; returns how many canaries were rolled back."""
     bad = next(digest for digest in _digests(shop) if digest != shop.store.aliases.get("stable"))
-    stop, rollbacks = asyncio.Event(), 0
+    stop = asyncio.Event()
     limits = httpx.Limits(max_connections=200, max_keepalive_connections=200)
     async with httpx.AsyncClient(base_url=url, timeout=30, limits=limits) as http:
         await asyncio.gather(*(_ask(http, name, 0, Tally()) for name in ("shop", "desk") * 20))  # connections are open
@@ -159,17 +165,26 @@ async def _play(url: str, shop: Workspace, desk: Tally, requests: int, rate: flo
             asyncio.ensure_future(_steadily(lambda number: _ask(http, "desk", number % 50, desk), rate, stop)),
             asyncio.ensure_future(_steadily(lambda number: _ask(http, "shop", number, noise, bad), rate, stop)),
         ]
-        await _until(lambda: len(desk.seconds.get("warm", ())) >= requests / 2)
-        desk.phase = "before"
-        await _until(lambda: len(desk.seconds.get("before", ())) >= requests)
-        desk.phase = "during"
-        while len(desk.seconds.get("during", ())) < requests:
-            await _roll_back(shop, bad)
-            rollbacks += 1
-        desk.phase = "after"
-        await _until(lambda: len(desk.seconds.get("after", ())) >= requests)
-        stop.set()
-        await asyncio.gather(*asking)
+        try:
+            rollbacks = await _phases(shop, bad, desk, requests)
+        finally:
+            stop.set()
+            await asyncio.gather(*asking)
+    return rollbacks
+
+
+async def _phases(shop: Workspace, bad: str, desk: Tally, requests: int) -> int:
+    async def enough(phase: str, share: float = 1.0) -> None:
+        desk.phase = phase
+        await _until(lambda: len(desk.seconds.get(phase, ())) >= share * requests)
+
+    await enough("warm", 0.5)
+    await enough("before")
+    desk.phase, rollbacks = "during", 0
+    while len(desk.seconds.get("during", ())) < requests:
+        await _roll_back(shop, bad)
+        rollbacks += 1
+    await enough("after")
     return rollbacks
 
 
@@ -179,7 +194,7 @@ def _digests(workspace: Workspace) -> list[str]:
     return [release.digest for release in releases(workspace.store)]
 
 
-def measure(requests: int = 500, rate: float = 40.0) -> dict[str, float]:
+def measure(requests: int = 500, rate: float = 25.0) -> dict[str, float]:
     """The other product's latency in milliseconds, each phase with at least ``requests`` requests at ``rate`` a second.
 
     ``b_p99_during_ratio`` is to before and after together. ``b_digests`` is 1 and ``b_failed`` 0 where nothing of the
