@@ -28,6 +28,19 @@ def workspace_options(command: F) -> F:
     return click.option("--set", "overrides", multiple=True, metavar="KEY=VALUE", help="Override one setting.")(command)
 
 
+def workspaces_options(command: F) -> F:
+    """``--workspace``, repeated for several products, and repeated ``--set``."""
+    command = click.option(
+        "-w",
+        "--workspace",
+        "folders",
+        multiple=True,
+        type=click.Path(path_type=Path, file_okay=False),
+        help="Workspace folder; several are served side by side.  [default: here, or the nearest above]",
+    )(command)
+    return click.option("--set", "overrides", multiple=True, metavar="KEY=VALUE", help="Override one setting.")(command)
+
+
 def json_option(command: F) -> F:
     """``--json``: one document on stdout and nothing else."""
     return click.option("--json", "as_json", is_flag=True, help="Print one JSON document.")(command)

@@ -6,32 +6,42 @@ from pathlib import Path
 
 import click
 
-from trimtab.cli.common import open_workspace, say, workspace_options
+from trimtab.cli.common import open_workspace, say, workspace_options, workspaces_options
+from trimtab.records.errors import UserError
 
 
 @click.command()
 @click.option("--host", default=None, help="[default: gateway.host]")
 @click.option("--port", type=int, default=None, help="[default: gateway.port]")
 @click.option("--insecure", is_flag=True, help="Let other machines in without keys.")
-@workspace_options
-def serve(host: str | None, port: int | None, insecure: bool, workspace: Path, overrides: tuple[str, ...]) -> None:
+@workspaces_options
+def serve(
+    host: str | None, port: int | None, insecure: bool, folders: tuple[Path, ...], overrides: tuple[str, ...]
+) -> None:
     """Serve the stable release with the OpenAI API, the canary beside it, until stopped.
 
-    Once `trimtab keys create` has made a key, every request needs one.
+    Several -w are several products on one port, each by its gateway.name. Once `trimtab keys create` has made a key,
+    every request to that workspace needs one.
     """
     from trimtab.loop.live import Live
+    from trimtab.loop.products import Products, check_names
     from trimtab.serve import bind, check_exposure, run_server
 
-    found = open_workspace(workspace, overrides)
-    gateway = found.config.gateway
+    found = [open_workspace(folder, overrides) for folder in folders or (Path(),)]
+    check_names(found)
+    gateway, names = found[0].config.gateway, ", ".join(one.config.gateway.name for one in found)
     with bind(host or gateway.host, gateway.port if port is None else port) as listener:
-        check_exposure(listener, has_keys=bool(found.store.tenants.list_keys()), insecure=insecure)
-        live = Live(found)
+        for one in found:
+            try:
+                check_exposure(listener, has_keys=bool(one.store.tenants.list_keys()), insecure=insecure)
+            except UserError as error:
+                raise error.at(file=one.root) from error
+        live = Live(found[0]) if len(found) == 1 else Products(found)
         run_server(
             live.app,
             listener=listener,
-            on_ready=lambda url: say(f"serving {gateway.name} on {url}/v1"),
-            drain=live.gateway,
+            on_ready=lambda url: say(f"serving {names} on {url}/v1"),
+            drain=live.gateway if isinstance(live, Live) else live.router,
         )
 
 

@@ -43,6 +43,11 @@ def print_canary(canary: "CanaryStatus | None") -> None:
     say(f"canary     {canary.release[:12]}: {verdict.replace('_', ' ')} at {canary.share:.0%}")
     for driver in canary.decision.drivers:
         say(f"           · {driver}")
+    if (seen := canary.shadow) is not None:
+        say(f"shadow     {seen.copies} copies of {seen.share:.0%}: {seen.failed} failed, {seen.compared} compared")
+        say(f"           same calls {seen.same_calls}, same action {seen.same_action}, same answer {seen.same_answer}")
+        if seen.fates:
+            say("           " + ", ".join(f"{count} {fate}" for fate, count in seen.fates.items()) + " by the gateway")
     for row in canary.signals:
         rate = f"{row.rate:6.1%} [{row.low:.1%}, {row.high:.1%}]" if row.requests else "no requests"
         say(f"  {row.signal.replace('_', ' '):<12} {row.arm:<7} {rate}  {row.events}/{row.requests}")

@@ -31,6 +31,8 @@ class CanaryConfig(BaseModel):
     caps: dict[str, float] = {"error": 0.05, "slow": 0.10, "guard_trip": 0.15, "complaint": 0.25}
     settle_seconds: float = Field(default=30.0, ge=0)
     max_requests: int = Field(default=4000, gt=0)
+    shadow: float = Field(default=0.0, ge=0, le=1)
+    """Above 0, a canary begins with copies of this share of requests in place of the first ramp's traffic."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,6 +83,8 @@ class CanaryState:
     """Whether a person started it past a gate that blocked."""
     verdict: str = "running"
     drivers: tuple[str, ...] = ()
+    shadow: float = 0.0
+    """While above 0: the share of requests that it gets copies of, in place of traffic."""
 
     def to_json(self) -> dict[str, Any]:
         return {
@@ -95,6 +99,7 @@ class CanaryState:
             "forced": self.forced,
             "verdict": self.verdict,
             "drivers": list(self.drivers),
+            "shadow": self.shadow,
         }
 
 
@@ -122,7 +127,17 @@ class Decision:
 
 def share_of(state: CanaryState, config: CanaryConfig) -> float:
     """The share of traffic that the canary gets now."""
-    return config.ramps[state.ramp] if state.verdict == "running" else 0.0
+    return config.ramps[state.ramp] if state.verdict == "running" and not state.shadow else 0.0
+
+
+def shadow_of(state: CanaryState) -> float:
+    """The share of requests of which the canary gets copies now."""
+    return state.shadow if state.verdict == "running" else 0.0
+
+
+def copies_only(share: float) -> str:
+    """What a canary is told to wait for that gets copies."""
+    return f"shadow: it gets copies of {share:.0%} of the requests; `trimtab canary shadow 0` begins to send it traffic"
 
 
 def observe(state: CanaryState, request: Request, config: CanaryConfig) -> CanaryState:

@@ -10,8 +10,10 @@ from trimtab.loop.canary import (
     Decision,
     Request,
     canary_from_json,
+    copies_only,
     decide,
     observe,
+    shadow_of,
     share_of,
 )
 from trimtab.observe import SloConfig, breaches, events
@@ -62,12 +64,18 @@ class Controller:
         """The canary's share of traffic, asked for each request."""
         return 0.0 if self._state is None else share_of(self._state, self._config)
 
+    def shadow(self) -> float:
+        """The share of requests of which the canary gets copies, asked for each request."""
+        return 0.0 if self._state is None else shadow_of(self._state)
+
     def tick(self, now: float) -> Outcome:
         """Carry out waiting commands, take in what has settled by ``now``, decide, act. Unix seconds."""
         changed = self._commands(now)
         state = self._state
         if state is None or state.verdict != "running":
             return Outcome(state, None, self._finished() or changed)
+        if state.shadow:  # copies are no evidence, and stable's own traffic is none without a split
+            return Outcome(state, Decision("pause", (copies_only(state.shadow),)), changed)
         state, position = self._taken_in(state, now)
         decision = decide(state, self._config)
         state = self._acted(state, decision)
@@ -88,7 +96,10 @@ class Controller:
 
     def _carry_out(self, kind: str, payload: Mapping[str, str]) -> None:
         if kind == "canary_start":
-            self._begin(payload["release"], forced=bool(payload.get("force")))
+            shadow = _share(payload.get("shadow") or self._config.shadow)
+            self._begin(payload["release"], forced=bool(payload.get("force")), shadow=shadow)
+        elif kind == "canary_shadow":
+            self._shadow(_share(payload["share"]))
         elif kind == "canary_stop":
             self._end("stopped", "stopped by a person")
         elif kind == "rollback":
@@ -99,7 +110,15 @@ class Controller:
             promote(self._store, release.digest, reason="promoted by a person", force=bool(payload.get("force")))
             self._on_arms(release.digest, None)
 
-    def _begin(self, which: str, *, forced: bool) -> None:
+    def _shadow(self, share: float) -> None:
+        """Copy another share, or with 0 begin to send traffic: what was answered before is no evidence."""
+        if self._state is None or self._state.verdict != "running":
+            raise UserError("no canary is running", fix="Start one with `trimtab canary start --shadow SHARE`")
+        if not self._state.shadow and any(self._state.requests.values()):
+            raise UserError("this canary has traffic already", fix="Stop it, and start it anew with --shadow")
+        self._keep(replace(self._state, shadow=share), self._store.traces.last())
+
+    def _begin(self, which: str, *, forced: bool, shadow: float = 0.0) -> None:
         release, stable = get(self._store, which), self._store.aliases.get("stable")
         if stable is None:
             raise UserError("no stable release to compare with", fix="Run `trimtab run` first")
@@ -109,7 +128,8 @@ class Controller:
             raise UserError(
                 "the gate did not let this release pass", field="release", fix="See `trimtab gate`, or use --force"
             )
-        self._keep(CanaryState(release=release.digest, stable=stable, forced=forced), self._store.traces.last())
+        state = CanaryState(release=release.digest, stable=stable, forced=forced, shadow=shadow)
+        self._keep(state, self._store.traces.last())
         self._on_arms(stable, release.digest)
 
     def _end(self, verdict: str, why: str) -> None:
@@ -129,7 +149,7 @@ class Controller:
             if trace.time + trace.timing.total + self._config.settle_seconds > now:
                 break
             position = row
-            if trace.release in (state.release, state.stable) and not trace.pinned:
+            if trace.release in (state.release, state.stable) and not trace.pinned and trace.arm != "shadow":
                 feedback = self._store.feedback.for_trace(trace.id)
                 state = observe(state, settled(trace, feedback, self.share(), self._slo), self._config)
         return (state if position == self._position else self._budgeted(state, now)), position
@@ -182,6 +202,16 @@ class Controller:
     def _keep(self, state: CanaryState, position: int) -> None:
         self._state, self._position = state, position
         self._store.canary.save({"state": state.to_json(), "position": position})
+
+
+def _share(given: str | float) -> float:
+    try:
+        share = float(given)
+    except ValueError:
+        share = -1.0
+    if not 0 <= share <= 1:
+        raise UserError(f"{given!r} is no share", field="shadow", expected="0 to 1")
+    return share
 
 
 def settled(trace: Trace, feedback: list[Feedback], share: float, slo: SloConfig) -> Request:

@@ -10,6 +10,7 @@ from starlette.applications import Starlette
 
 from trimtab.loop.behaviour import open_arm
 from trimtab.loop.controller import Controller
+from trimtab.loop.shadow import tell
 from trimtab.loop.workspace import Workspace
 from trimtab.observe import Meter as CostMeter
 from trimtab.observe import StoreSink
@@ -37,6 +38,7 @@ class Live:
             StoreSink(self._store, scrub, workspace.config.serving.capture, clock=clock),
             config=workspace.config.gateway,
             share=self.controller.share,
+            shadow=self.controller.shadow,
             find_trace=self._store.traces.get,
             tenants=self.tenants,
             meter=CostMeter(workspace.config.serving.dollars_per_hour, time.perf_counter),
@@ -83,6 +85,7 @@ class Live:
         """One look at what has settled, and a look at whether somebody moved ``stable``."""
         self.controller.tick(self._clock())
         self._part_tenants()
+        tell(self._store, self.gateway.shadow.counts)
         stable = self._store.aliases.get("stable")
         if stable is not None and stable not in self._open:
             self._set_arms(stable, None)

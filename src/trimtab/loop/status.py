@@ -3,7 +3,8 @@
 from dataclasses import dataclass
 from typing import Any
 
-from trimtab.loop.canary import SIGNALS, CanaryConfig, Decision, canary_from_json, decide, rates, share_of
+from trimtab.loop.canary import SIGNALS, CanaryConfig, Decision, canary_from_json, copies_only, decide, rates, share_of
+from trimtab.loop.shadow import Agreement, agreement
 from trimtab.records import Release, release_from_json
 from trimtab.stats import wilson
 from trimtab.store import Store
@@ -32,6 +33,8 @@ class CanaryStatus:
     decision: Decision
     requests: dict[str, int]
     signals: tuple[SignalRow, ...]
+    shadow: Agreement | None = None
+    """Its copies against what stable answered; None where it never got any."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,6 +59,7 @@ class Status:
                 "action": canary.decision.action,
                 "drivers": list(canary.decision.drivers),
                 "requests": canary.requests,
+                "shadow": canary.shadow and canary.shadow.to_json(),
                 "signals": [{key: getattr(row, key) for key in row.__slots__} for row in canary.signals],
             },
             "backlog": self.backlog,
@@ -70,7 +74,7 @@ def status(store: Store, config: CanaryConfig) -> Status:
         releases=tuple(release_from_json(row) for row in store.list("release")),
         canary=_canary(store, config),
         backlog=dict((store.get("backlog", "counts") or {}).items()),
-        requests=sum(count.requests for count in store.traces.counts()),
+        requests=sum(count.requests for count in store.traces.counts() if count.arm != "shadow"),
     )
 
 
@@ -82,6 +86,8 @@ def _canary(store: Store, config: CanaryConfig) -> CanaryStatus | None:
     decision = decide(state, config)
     if state.verdict != "running":
         decision = Decision(decision.action, state.drivers)
+    elif state.shadow:
+        decision = Decision("pause", (copies_only(state.shadow),))
     return CanaryStatus(
         release=state.release,
         stable=state.stable,
@@ -90,6 +96,7 @@ def _canary(store: Store, config: CanaryConfig) -> CanaryStatus | None:
         decision=decision,
         requests=dict(state.requests),
         signals=tuple(_rows(rates(state), config)),
+        shadow=agreement(store, state.release, state.shadow),
     )
 
 

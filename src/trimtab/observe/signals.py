@@ -91,11 +91,11 @@ def signals(
 ) -> list[ArmSignals]:
     """Signals of every (release, arm) with traffic since then, or of the releases named, stable before canary.
 
-    Requests that named their release are left out: nobody split them.
+    Requests that named their release are left out (nobody split them), and shadow copies (nobody saw their answers).
     """
     by_arm: dict[tuple[str, Arm], list[Trace]] = {}
     for trace in store.traces.query(since=since, limit=limit):
-        if not trace.pinned and (releases is None or trace.release in releases):
+        if not trace.pinned and trace.arm != "shadow" and (releases is None or trace.release in releases):
             by_arm.setdefault((trace.release, trace.arm), []).append(trace)
     feedback: dict[str, list[Feedback]] = {}
     for _, said in store.feedback.all():

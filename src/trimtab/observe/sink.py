@@ -43,7 +43,7 @@ class StoreSink:
     def trace(self, trace: Trace) -> None:
         """Hold the exact trace, then write the redacted one. Raises UserError when the store cannot."""
         now = self._clock()
-        if self._policy.enabled:
+        if self._policy.enabled and trace.arm != "shadow":  # nobody saw its answer: nothing to harvest
             kept = trace.tripped or any(needs_work(said) for said in self._store.feedback.for_trace(trace.id))
             self._store.capture.put(trace.id, trace, self._expiry(now, kept), kept=kept)
         self._store.traces.add(self.redact(trace))

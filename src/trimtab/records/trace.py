@@ -7,7 +7,8 @@ from typing import Any, Literal
 from trimtab.records.errors import UserError
 from trimtab.records.message import Json, Message, messages_from_json
 
-Arm = Literal["stable", "canary"]
+Arm = Literal["stable", "canary", "shadow"]
+"""``shadow``: a copy of a request, run on a candidate whose answer nobody saw: no evidence of what users think."""
 Ruling = Literal["allow", "block", "modify", "escalate"]
 
 
@@ -57,6 +58,8 @@ class Trace:
     error: str = ""
     pinned: bool = False
     """The client named the release, so the split did not choose the arm: no evidence for or against a canary."""
+    shadow_of: str = ""
+    """The id of the request that a shadow is a copy of."""
 
     @property
     def tripped(self) -> bool:
@@ -72,6 +75,7 @@ class Trace:
         row = {name: getattr(self, name) for name in _PLAIN}
         return row | {
             "pinned": self.pinned,
+            **({"shadow_of": self.shadow_of} if self.shadow_of else {}),
             "prompt": [message.to_json() for message in self.prompt],
             "turns": [message.to_json() for message in self.turns],
             "verdicts": [verdict.to_json() for verdict in self.verdicts],
@@ -86,6 +90,7 @@ def trace_from_json(row: Mapping[str, Any]) -> Trace:
     return Trace(
         **{name: row[name] for name in _PLAIN},
         pinned=row.get("pinned", False),
+        shadow_of=row.get("shadow_of", ""),
         prompt=messages_from_json(row["prompt"]),
         turns=messages_from_json(row["turns"]) if row["turns"] else (),
         verdicts=tuple(Verdict(**verdict) for verdict in row["verdicts"]),

@@ -168,7 +168,8 @@ def more_routes(gateway: "Gateway") -> list[Route]:
 
     async def metrics(request: Request) -> Response:
         now = {"in_flight": gateway.in_flight, "backlog": gateway.outbox.backlog, "traces_lost": gateway.outbox.lost}
-        return Response(gateway.metrics.text(now), headers={"content-type": CONTENT_TYPE})
+        shadows = "\n".join(gateway.shadow.lines()) + "\n"
+        return Response(gateway.metrics.text(now) + shadows, headers={"content-type": CONTENT_TYPE})
 
     async def openapi(request: Request) -> Response:
         from trimtab.serve.openapi import document

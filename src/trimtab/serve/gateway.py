@@ -32,6 +32,7 @@ from trimtab.serve.hold import Hold
 from trimtab.serve.metrics import Counted, Metrics
 from trimtab.serve.outbox import Outbox
 from trimtab.serve.replies import StreamReply, WholeReply
+from trimtab.serve.shadow import Shadow
 from trimtab.serve.tenants import Tenant, TenantDoor, bound_of, door_of, owned
 
 _log = logging.getLogger("trimtab.serve")
@@ -44,7 +45,8 @@ _FEEDBACK_FIELDS = frozenset({"id", "trace", "user", "thumb", "edit", "escalated
 class Gateway:
     """The state behind the routes.
 
-    ``share``: the canary's share, asked for at every request. ``find_trace``: a stored trace by its id, or None.
+    ``share``: the canary's share, asked for at every request; ``shadow``: the share that it gets copies of.
+    ``find_trace``: a stored trace by its id, or None.
     ``tenants``: a TenantDoor, or bearer token → tenant (None for a wrong one) without limits; without it everybody may
     ask (loopback).
     """
@@ -55,6 +57,7 @@ class Gateway:
         *,
         config: ServeConfig | None = None,
         share: Callable[[], float] = lambda: 0.0,
+        shadow: Callable[[], float] = lambda: 0.0,
         find_trace: Callable[[str], Trace | None] = lambda trace_id: None,
         tenants: TenantDoor | Callable[[str], str | None] | None = None,
         meter: Meter | None = None,
@@ -69,6 +72,7 @@ class Gateway:
         self.metrics = Metrics()
         self._find_trace, self._tenants = find_trace, door_of(tenants)
         self._meter, self._clock = meter or Free(), clock
+        self.shadow = Shadow(self.arms, self.admission, shadow, self._meter, self.outbox.trace)
 
     def set_arms(self, stable: Served | None, canary: Served | None = None) -> None:
         """Swap what is served: new requests go there, those under way end where they began. Thread-safe."""
@@ -79,7 +83,7 @@ class Gateway:
         with self.admitted(request) as tenant:
             exchange = await self._exchange(request, tenant, arrived)
         choices = choices_of(exchange)
-        return StreamReply(choices) if choices.request.stream else WholeReply(choices)
+        return self.shadow.after(StreamReply(choices) if choices.request.stream else WholeReply(choices), exchange)
 
     @contextmanager
     def admitted(self, request: Request) -> Iterator[Tenant]:
@@ -110,7 +114,7 @@ class Gateway:
         tenant = self.tenant(request)
         body = await read_json(request, self.config.body_bytes, self.config.body_seconds)
         said = self._feedback(body)
-        if not await self._is_known(said.trace, tenant.name):
+        if not await self.knows(said.trace, tenant.name):
             raise ApiError(404, f"No answer has the id {said.trace!r}.", param="trace", code="trace_not_found")
         try:
             await self.outbox.feedback(owned(said, tenant))
@@ -153,9 +157,11 @@ class Gateway:
     def drain(self, grace: float) -> None:
         """Take nobody new: who is under way or waits has ``grace`` seconds to end. On the event loop."""
         self.admission.drain(grace)
+        self.shadow.stop()
 
     async def close(self) -> None:
         """Close the arms, then write the traces that are left."""
+        await self.shadow.close()
         await asyncio.to_thread(self.arms.close)
         await asyncio.to_thread(self.outbox.close)
 
@@ -232,6 +238,7 @@ class Gateway:
             try:
                 patient = timeout >= self.config.timeout_seconds
                 place = self.admission.ask(tenant.name, tokens, deadline=arrived + timeout, patient=patient)
+                self.shadow.make_way(lease)
             except BaseException:
                 self._tenants.settle(grant, 0, 0.0)
                 raise
@@ -253,6 +260,7 @@ class Gateway:
             self.in_flight -= 1
         self.metrics.trace(trace)
         self.outbox.trace(trace)
+        self.shadow.ended(trace)
 
     def _release(self, hold: Hold, tokens: int | None, dollars: float) -> None:
         self._tenants.settle(hold.grant, tokens, dollars)
@@ -267,12 +275,12 @@ class Gateway:
         except UserError as error:
             raise bad_request(error) from error
 
-    async def _is_known(self, trace_id: str, tenant: str) -> bool:
+    async def knows(self, trace_id: str, tenant: str) -> bool:
         """Whether this tenant got an answer of that id; another tenant's is as unknown as one that never was."""
         owner = self.outbox.tenant_of(trace_id)
         if owner is None:
             trace = await run_in_threadpool(self._find_trace, trace_id)
-            owner = None if trace is None else trace.tenant
+            owner = None if trace is None or trace.arm == "shadow" else trace.tenant
         return owner == tenant
 
 

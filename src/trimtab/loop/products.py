@@ -1,0 +1,94 @@
+"""Several workspaces on one port: each served as it would be alone; one that cannot load does not hinder the rest."""
+
+import logging
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+from trimtab.loop.live import Live
+from trimtab.loop.workspace import Workspace
+from trimtab.records import UserError
+from trimtab.serve import Served
+from trimtab.serve.products import Product, Router
+
+_RETRY_SECONDS = 60.0
+_log = logging.getLogger("trimtab.live")
+
+
+@dataclass(frozen=True, slots=True)
+class _Failure:
+    why: str
+    again: float
+
+
+class Beside(Live):
+    """A workspace beside others: what cannot be loaded is logged and tried again after a minute, and the others serve.
+
+    Until then its gateway refuses (503), its keys are its own and its controller takes commands: a rollback mends it.
+    """
+
+    def __init__(self, workspace: Workspace, clock: Callable[[], float] = time.time) -> None:
+        self._failures: dict[str, _Failure] = {}
+        super().__init__(workspace, clock)
+
+    def _load(self) -> None:
+        try:
+            super()._load()
+        except UserError as error:
+            _log.error("product %s serves nothing yet: %s", self.gateway.config.name, error)
+
+    def _set_arms(self, stable: str, canary: str | None) -> None:
+        """The canary is loaded first: where it cannot be, nothing is open yet that nobody would close."""
+        if canary is not None and canary not in self._open:
+            self._open = {**self._open, canary: self._served(canary)}
+        super()._set_arms(stable, canary)
+
+    def _served(self, digest: str) -> Served:
+        """Raises UserError, whatever went wrong, and again at once until the release is worth another try."""
+        failed = self._failures.get(digest)
+        if failed is None or self._clock() >= failed.again:
+            try:
+                served = super()._served(digest)
+                self._failures.pop(digest, None)
+                return served
+            except Exception as error:  # the named boundary: one product's failure must stay its own
+                failed = self._failures[digest] = _Failure(str(error), self._clock() + _RETRY_SECONDS)
+                _log.exception("release %s of product %s cannot be loaded", digest[:12], self.gateway.config.name)
+        raise UserError(f"release {digest[:12]} cannot be loaded: {failed.why}", fix="See the log, or roll back")
+
+    def tick(self) -> None:
+        try:
+            super().tick()
+        except UserError:
+            if not self._failures:
+                raise  # else it was said when it failed
+
+
+class Products:
+    """Workspaces behind one router; ``app`` is the ASGI application, ``router`` drains them all.
+
+    Raises UserError where two have one name, or none can be loaded. Nothing is shared between them, equal weights
+    neither: each has its own engine.
+    """
+
+    def __init__(self, workspaces: Sequence[Workspace], clock: Callable[[], float] = time.time) -> None:
+        check_names(workspaces)
+        self.lives = {workspace.config.gateway.name: Beside(workspace, clock) for workspace in workspaces}
+        broken = [name for name, live in self.lives.items() if live.gateway.arms.get("stable") is None]
+        if len(broken) == len(self.lives):
+            raise UserError("no product can be served", fix="Run `trimtab run` in one first, or see why above")
+        self.app = self.router = Router([Product(live.gateway, live.app) for live in self.lives.values()])
+
+
+def check_names(workspaces: Sequence[Workspace]) -> None:
+    """Raises UserError where a request could not tell two products apart."""
+    roots: dict[str, Workspace] = {}
+    for workspace in workspaces:
+        name = workspace.config.gateway.name
+        if (first := roots.setdefault(name, workspace)) is not workspace:
+            raise UserError(
+                f"two products are called {name!r}: {first.root} and {workspace.root}",
+                field="gateway.name",
+                expected="a name of its own for each workspace",
+                fix="Set gateway.name in trimtab.yaml: requests choose the product by it",
+            )
