@@ -145,4 +145,4 @@ def recovery(probes: Sequence[tuple[float, float]], baseline: float) -> float:
 
 
 def _median(values: Any) -> float:
-    return statistics.median(list(values))
+    return float(statistics.median(list(values)))
