@@ -117,6 +117,8 @@ def overload_figures(
         "memory_mb": seen["flood"]["memory"][-1][1],
         "memory_mb_per_minute": slope(seen["flood"]["memory"], after=seconds / 3) * 60,
         "baseline_p50_ms": 1000 * baseline,
+        "overload_cpu_share": seen["flood"]["cpu"] / seconds,
+        "overload_client_late_ms": 1000 * seen["flood"]["late"],
         "recovery_seconds": recovery([(row["at"], row["seconds"]) for row in seen["after"]["rows"]], baseline),
     }
 

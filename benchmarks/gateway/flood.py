@@ -18,7 +18,7 @@ import psutil
 
 from benchmarks.channel import Channel
 from benchmarks.gateway.client import Answer, Pool, post
-from benchmarks.gateway.load import precise_loop
+from benchmarks.gateway.load import cpu_seconds, precise_loop
 from benchmarks.gateway.workload import question
 
 _SAMPLE_SECONDS = 0.5
@@ -37,11 +37,14 @@ class Row:
 
 @dataclass
 class Phase:
-    """What one phase saw; ``memory``: (seconds, MB resident); ``unanswered``: still under way at the end."""
+    """What one phase saw; ``memory``: (seconds, MB resident); ``unanswered``: still under way at the end; ``cpu``:
+    seconds that the server computed; ``late``: seconds by which the client sent too late, at worst."""
 
     rows: list[Row] = field(default_factory=list)
     memory: list[tuple[float, float]] = field(default_factory=list)
     unanswered: int = 0
+    cpu: float = 0.0
+    late: float = 0.0
 
 
 def schedule(rates: dict[str, float], seconds: float, seed: int) -> Iterator[tuple[float, str]]:
@@ -61,14 +64,17 @@ async def run_phase(
     """Offer ``rates`` for so long. Ends when the last request was sent, a grace for answers is given apart."""
     phase, start = Phase(), time.perf_counter()
     process, sampled = psutil.Process(pid), 0.0
+    before = cpu_seconds(process)
     for at, tenant in schedule(rates, seconds, seed):
         if (wait := start + at - time.perf_counter()) > 0:
             await asyncio.sleep(wait)
         if at >= sampled:
             phase.memory.append((at, process.memory_info().rss / 1e6))
             sampled = at + _SAMPLE_SECONDS
+        phase.late = max(phase.late, time.perf_counter() - start - at)
         phase.unanswered += 1
         pool.ask(requests[tenant], start + at, _noted(phase, at, tenant))
+    phase.cpu = cpu_seconds(process) - before
     return phase
 
 

@@ -90,7 +90,7 @@ async def run_block(block: Block, pool: Pool) -> Timed:
             done.set_result(None)
 
     process = psutil.Process(block.pid)
-    before = _cpu(process)
+    before = cpu_seconds(process)
     start = time.perf_counter() + _LEAD_SECONDS
     for i, at in enumerate(due):
         if (wait := start + at - time.perf_counter()) > 0:
@@ -99,7 +99,7 @@ async def run_block(block: Block, pool: Pool) -> Timed:
         pool.ask(requests[i % len(requests)], start + at, on_answer)
     await asyncio.wait({done}, timeout=_GRACE_SECONDS)
     timed.statuses = dict(seen) | ({"none": left} if left else {})
-    timed.cpu = 1000 * (_cpu(process) - before) / max(len(due), 1)
+    timed.cpu = 1000 * (cpu_seconds(process) - before) / max(len(due), 1)
     return timed
 
 
@@ -108,7 +108,7 @@ def precise_loop() -> asyncio.AbstractEventLoop:
     return asyncio.SelectorEventLoop(selectors.SelectSelector())
 
 
-def _cpu(process: psutil.Process) -> float:
+def cpu_seconds(process: psutil.Process) -> float:
     """Seconds of CPU of a process and what it started."""
     times = [one.cpu_times() for one in (process, *process.children(recursive=True))]
     return float(sum(t.user + t.system for t in times))
@@ -117,9 +117,9 @@ def _cpu(process: psutil.Process) -> float:
 async def _at_rest(process: psutil.Process) -> None:
     """Wait until the server has worked off what it still has: the next side's block must not pay for it."""
     for _ in range(_REST_LOOKS):
-        before = _cpu(process)
+        before = cpu_seconds(process)
         await asyncio.sleep(_LOOK_SECONDS)
-        if _cpu(process) - before < _RESTING * _LOOK_SECONDS:
+        if cpu_seconds(process) - before < _RESTING * _LOOK_SECONDS:
             return
 
 

@@ -107,12 +107,19 @@ def _row(at: float, tenant: str, status: int, seconds: float) -> dict[str, Any]:
 def test_a_request_that_ran_out_of_its_budget_counts_as_admitted() -> None:
     probes = {"rows": [_row(0.2 * i, "a", 200, 0.1) for i in range(10)], "memory": [], "unanswered": 0}
     rows = [_row(1, "a", 200, 1.0), _row(2, "b", 504, 5.0), _row(2, "b", 429, 0.01), _row(3, "b", 500, 0.1)]
-    flood = {"rows": rows, "memory": [(0.0, 50.0), (30.0, 50.0), (60.0, 51.0)], "unanswered": 1}
+    flood = {
+        "rows": rows,
+        "memory": [(0.0, 50.0), (30.0, 50.0), (60.0, 51.0)],
+        "unanswered": 1,
+        "cpu": 30.0,
+        "late": 0.002,
+    }
     seen = {"before": probes, "flood": flood, "after": probes}
     found = overload_figures(seen, {}, {"a": 1.0, "b": 3.0}, seconds=60, budget_ms=5000)
     assert found["overload_admitted_p99_ratio"] == 1.0
     assert (found["timed_out"], found["refused"], found["odd_answers"]) == (1, 1, 2)
     assert found["refusal_p99_ms"] == 10.0
     assert found["share_b"] == 0.0
+    assert (found["overload_cpu_share"], found["overload_client_late_ms"]) == (0.5, 2.0)
     assert found["memory_mb_per_minute"] == pytest.approx(2.0)
     assert found["recovery_seconds"] == 0.0
