@@ -46,7 +46,7 @@ def main(as_json: bool, only: str, sides: str, quick: bool, out: Path | None) ->
     if peer is not None:
         machine |= {"peer": versions(peer, "litellm", "uvicorn", "uvloop", "httptools")}
     if as_json:
-        print(json.dumps(found))
+        print(json.dumps(report.flat(found)))
     else:
         report.show(found)
     if not quick:

@@ -54,8 +54,13 @@ def write(stem: Path, found: Mapping[str, Any], machine: Mapping[str, Any], comm
     """``stem.md`` for people and ``stem.json`` with every number."""
     stem.parent.mkdir(parents=True, exist_ok=True)
     stem.with_suffix(".md").write_text(page(found, machine, command), encoding="utf-8")
-    numbers = {"machine": dict(machine), "command": command, "figures": dict(found)}
+    numbers = {"machine": dict(machine), "command": command, "figures": flat(found)}
     stem.with_suffix(".json").write_text(json.dumps(numbers, indent=1) + "\n", encoding="utf-8")
+
+
+def flat(found: Mapping[str, Any]) -> dict[str, Any]:
+    """The figures as JSON can hold them: what was not seen, or never came, is null."""
+    return {key: value if math.isfinite(value) else None for key, value in found.items()}
 
 
 def page(found: Mapping[str, Any], machine: Mapping[str, Any], command: str) -> str:
