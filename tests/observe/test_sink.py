@@ -174,3 +174,22 @@ def test_capture_can_be_switched_off_and_telemetry_can_expire(store: Store, cloc
     clock.now += 101
     sink.trace(replace(_trace("t2"), time=clock.now))
     assert [trace.id for trace in store.traces.query()] == ["t2"]
+
+
+def test_traces_written_together_are_kept_as_one_by_one(tmp_path: Path, clock: Clock) -> None:
+    traces = [replace(_trace(f"t{i}"), verdicts=(Verdict("pii", "block", "R1"),) if i % 2 else ()) for i in range(6)]
+    kept = []
+    for name in ("together", "apart"):
+        with Store.open(tmp_path / name) as store:
+            store.feedback.add(Feedback("f", "t4", 1.0, thumb=False))
+            sink = StoreSink(store, scrub, CapturePolicy(), clock=clock)
+            if name == "together":
+                sink.traces(traces)
+            else:
+                for trace in traces:
+                    sink.trace(trace)
+            exact = [store.capture.get(trace.id) for trace in traces]
+            telemetry = [replace(trace, user="") for trace in store.traces.query()]  # each store has its own pseudonyms
+            kept.append((telemetry, exact, store.capture.held()))
+    assert kept[0] == kept[1]
+    assert [held.trace for held in kept[0][2] if held.kept] == ["t1", "t3", "t4", "t5"]

@@ -65,3 +65,12 @@ def test_a_client_may_shorten_its_deadline_and_not_lengthen_it() -> None:
     assert timeout_of({}, 60.0) == 60.0
     assert timeout_of({HEADER: " 1500 "}, 60.0) == 1.5
     assert timeout_of({HEADER: "999999999"}, 60.0) == 60.0
+
+
+@given(st.lists(st.text(max_size=20), max_size=3, unique=True))
+def test_a_toolbox_counts_as_much_as_the_same_schemas_brought_along(names: list[str]) -> None:
+    toolbox = Toolbox([Tool(make_schema(name, "Grüße.", {"type": "object"}), lambda *_: "") for name in names])
+    assistant, asked = _assistant(toolbox), [Message("user", "hi")]
+    own, _ = request_tokens(assistant, asked, None, Sampling())
+    brought, _ = request_tokens(assistant, asked, toolbox.schemas, Sampling())
+    assert own == brought

@@ -2,6 +2,7 @@
 
 import asyncio
 import threading
+from collections.abc import Sequence
 from typing import Any
 
 import pytest
@@ -90,3 +91,56 @@ def test_taking_a_trace_never_waits_for_the_sink() -> None:
     release.set()
     outbox.close()
     assert outbox.backlog == 0
+
+
+class _Together:
+    """A sink that takes several traces at once; ``bad`` is the id of one that it cannot take."""
+
+    def __init__(self, bad: str = "") -> None:
+        self.bad, self.calls = bad, list[tuple[str, ...]]()
+
+    def traces(self, traces: Sequence[Trace]) -> None:
+        if self.bad in [trace.id for trace in traces]:
+            raise OSError("cannot take it")
+        self.calls.append(tuple(trace.id for trace in traces))
+
+    def trace(self, trace: Trace) -> None:
+        self.traces([trace])
+
+    def feedback(self, feedback: Feedback) -> None:
+        self.calls.append((feedback.id,))
+
+
+def test_traces_that_end_together_are_written_together_and_in_order() -> None:
+    sink = _Together()
+    outbox = Outbox(sink)
+    for i in range(9):
+        outbox.trace(_trace(str(i)))
+    outbox.close()
+    assert [id for call in sink.calls for id in call] == [str(i) for i in range(9)]
+    assert len(sink.calls) < 9
+
+
+def test_one_bad_trace_costs_none_of_those_beside_it() -> None:
+    sink = _Together(bad="2")
+    outbox = Outbox(sink, retry_seconds=())
+    for i in range(4):
+        outbox.trace(_trace(str(i)))
+    outbox.close()
+    assert sorted(id for call in sink.calls for id in call) == ["0", "1", "3"]
+    assert outbox.lost == 1
+
+
+def test_feedback_hurries_the_traces_before_it(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("trimtab.serve.outbox._GATHER_SECONDS", 30.0)
+    sink = _Together()
+    outbox = Outbox(sink)
+
+    async def main() -> None:
+        for name in "ab":
+            outbox.trace(_trace(name))
+        await asyncio.wait_for(outbox.feedback(Feedback("f", "a", 0.0, thumb=True)), 10)
+
+    asyncio.run(main())
+    assert [id for call in sink.calls for id in call] == ["a", "b", "f"]
+    outbox.close()

@@ -1,6 +1,11 @@
 """The port: what is wrong is a person's matter, said before anything is loaded."""
 
+import gc
+import os
+import signal
+
 import pytest
+from starlette.types import Receive, Scope, Send
 
 from trimtab.records import UserError
 from trimtab.serve import bind, run_server, url_of
@@ -28,3 +33,23 @@ def test_a_host_that_is_not_here_is_said(host: str) -> None:
 def test_a_port_that_is_none_is_said() -> None:
     with pytest.raises(UserError):
         bind("127.0.0.1", 70_000)
+
+
+def test_what_was_loaded_before_is_frozen_while_it_serves_and_no_longer() -> None:
+    frozen: list[int] = []
+
+    async def app(scope: Scope, receive: Receive, send: Send) -> None:
+        assert scope["type"] == "lifespan"
+        await receive()
+        frozen.append(gc.get_freeze_count())
+        await send({"type": "lifespan.startup.complete"})
+        os.kill(os.getpid(), signal.SIGTERM)
+        await receive()
+        await send({"type": "lifespan.shutdown.complete"})
+
+    before, handler = gc.get_freeze_count(), signal.signal(signal.SIGTERM, lambda *_: None)
+    try:
+        run_server(app, port=0)
+    finally:
+        signal.signal(signal.SIGTERM, handler)
+    assert frozen[0] > before == gc.get_freeze_count()

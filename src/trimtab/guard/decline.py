@@ -55,8 +55,10 @@ class Evidence:
             return None
         found = [searched(result) for result in exchange.results]
         nothing = bool(found) and all(rows == [] for rows in found)
+        if not nothing:
+            return None
         kind = style(exchange.answer)
-        if not nothing or kind.deferral or kind.refusal or kind.question or _cites(exchange):
+        if kind.deferral or kind.refusal or kind.question or _cites(exchange):
             return None
         return Change(self.text, "modify", "no search found anything")
 

@@ -6,13 +6,13 @@ kept and lives for ``kept_seconds``; the rest is purged. The telemetry never hol
 """
 
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 
 from pydantic import BaseModel, ConfigDict, Field
 
 from trimtab.records import Feedback, Scrub, Trace, Verdict, redacted
-from trimtab.store import Store
+from trimtab.store import Hold, Store
 
 WITHHELD = "[withheld: could not be redacted]"
 _PURGE_EVERY_SECONDS = 60.0
@@ -42,12 +42,19 @@ class StoreSink:
 
     def trace(self, trace: Trace) -> None:
         """Hold the exact trace, then write the redacted one. Raises UserError when the store cannot."""
+        self.traces([trace])
+
+    def traces(self, traces: Sequence[Trace]) -> None:
+        """Hold the exact traces in one transaction, then write the redacted ones in another."""
         now = self._clock()
-        if self._policy.enabled and trace.arm != "shadow":  # nobody saw its answer: nothing to harvest
-            kept = trace.tripped or any(needs_work(said) for said in self._store.feedback.for_trace(trace.id))
-            self._store.capture.put(trace.id, trace, self._expiry(now, kept), kept=kept)
-        self._store.traces.add(self.redact(trace))
+        if self._policy.enabled:  # of a shadow nobody saw the answer: there is nothing to harvest
+            self._store.capture.put_all([self._hold(trace, now) for trace in traces if trace.arm != "shadow"])
+        self._store.traces.add_all([self.redact(trace) for trace in traces])
         self._purge(now)
+
+    def _hold(self, trace: Trace, now: float) -> Hold:
+        kept = trace.tripped or any(needs_work(said) for said in self._store.feedback.for_trace(trace.id))
+        return Hold(trace.id, trace, self._expiry(now, kept), kept)
 
     def feedback(self, feedback: Feedback) -> None:
         """Mark what it names as kept and hold its exact words, then write it redacted."""

@@ -42,6 +42,11 @@ class Choices:
 
         Raises ApiError; cancelling stops every generation.
         """
+        if len(self._exchanges) == 1:  # nothing to run beside it: no task of its own
+            try:
+                return (await self._one(0, on_text),)
+            finally:
+                self._exchanges[0].abandon()
         running = [asyncio.ensure_future(self._one(i, on_text)) for i in range(len(self._exchanges))]
         try:
             return tuple(await asyncio.gather(*running))
@@ -76,6 +81,8 @@ def choices_of(exchange: Exchange) -> Choices:
 def several(exchange: Exchange, requests: Sequence[ChatRequest]) -> Choices:
     """One exchange for each of ``requests``, under one id; only the last to end ends the request."""
     exchange.hold.samples = len(requests)
+    if len(requests) == 1 and requests[0] is exchange.request:
+        return Choices([exchange])
     ids = [exchange.id, *(f"{exchange.id}-{i}" for i in range(1, len(requests)))]
     return Choices([replace(exchange, id=id, request=one) for id, one in zip(ids, requests, strict=True)])
 

@@ -19,9 +19,8 @@ _MESSAGE = 4  # tokens of role and marks
 
 def prompt_tokens(messages: Sequence[Message], tools: Sequence[ToolSchema] = ()) -> int:
     """Tokens that messages and tools are likely to make, estimated from their bytes."""
-    texts = sum(_bytes(message) for message in messages)
     schemas = len(json.dumps(list(tools), ensure_ascii=False).encode("utf-8", "replace")) if tools else 0
-    return math.ceil((texts + schemas) / _BYTES) + _MESSAGE * len(messages)
+    return _tokens(messages, schemas)
 
 
 def completion_tokens(assistant: Assistant, sampling: Sampling, *, client_tools: bool) -> int:
@@ -43,12 +42,16 @@ def request_tokens(
     Where the model's ``context`` is known (not 0), a completion gets no more than it leaves beside the prompt.
     """
     system = [] if any(message.role == "system" for message in messages) else [Message("system", assistant.system)]
-    offered = assistant.toolbox.schemas if tools is None else tools
-    prompt = prompt_tokens([*system, *messages], offered)
+    said = [*system, *messages]
+    prompt = _tokens(said, assistant.toolbox.schema_bytes) if tools is None else prompt_tokens(said, tools)
     completion = completion_tokens(assistant, sampling, client_tools=tools is not None)
     if context:
         completion = max(1, min(completion, context - prompt))
     return prompt, completion
+
+
+def _tokens(messages: Sequence[Message], schema_bytes: int) -> int:
+    return math.ceil((sum(_bytes(message) for message in messages) + schema_bytes) / _BYTES) + _MESSAGE * len(messages)
 
 
 def _bytes(message: Message) -> int:

@@ -96,7 +96,7 @@ class Exchange:
         CACHE_SCOPE.set(self.tenant)
         await self._turn()
         mark, started = self.meter.start(), time.perf_counter()
-        trace = self._trace("error", error="did not end")
+        trace: Trace | None = None
         try:
             async with asyncio.timeout(self.place.left):
                 outcome = await self._plan(on_text)
@@ -121,7 +121,7 @@ class Exchange:
             trace = self._trace("error", error=f"{type(error).__name__}: {error}")
             raise ApiError(500, "The server failed on this request.", code="internal_error") from error
         finally:
-            self._end(trace, started, self.meter.stop(mark))
+            self._end(trace or self._trace("error", error="did not end"), started, self.meter.stop(mark))
 
     async def _turn(self) -> None:
         """The wait in the queue; a request that is turned away there, or leaves, has its trace too."""

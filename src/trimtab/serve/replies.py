@@ -183,7 +183,8 @@ async def _end(*tasks: "asyncio.Future[tuple[Choice, ...]] | asyncio.Task[None]"
         task.cancel()
     for task in tasks:
         with suppress(asyncio.CancelledError, ApiError):
-            await asyncio.wait({task})
+            if not task.done():
+                await asyncio.wait({task})
             if not task.cancelled():
                 task.exception()
 

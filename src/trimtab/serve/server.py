@@ -1,9 +1,11 @@
 """An application on a port: what is wrong with host or port is said before anything is loaded."""
 
 import errno
+import gc
 import socket
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from types import FrameType
 from typing import Protocol
 
@@ -73,9 +75,22 @@ def run_server(
     try:
         if on_ready is not None:
             on_ready(url_of(listener))
-        _Server(config, drain).run(sockets=[listener])
+        with _frozen():
+            _Server(config, drain).run(sockets=[listener])
     finally:
         listener.close()
+
+
+@contextmanager
+def _frozen() -> Iterator[None]:
+    """What was loaded before serving is left alone by the garbage collector: it lives on, and a full collection that
+    walked all of it (a model's libraries are a million objects) would stop every request meanwhile."""
+    gc.collect()
+    gc.freeze()
+    try:
+        yield
+    finally:
+        gc.unfreeze()
 
 
 class _Server(uvicorn.Server):

@@ -1,7 +1,7 @@
 """What lasts: tables in SQLite, artefacts named by their digest, the journal of steps."""
 
 from trimtab.store.aliases import AliasChange
-from trimtab.store.capture import Captured
+from trimtab.store.capture import Captured, Hold
 from trimtab.store.journal import StepRecord
 from trimtab.store.spending import Draw, Drawn, Spend, Written
 from trimtab.store.steering import Intent, Look
@@ -14,6 +14,7 @@ __all__ = [
     "Captured",
     "Draw",
     "Drawn",
+    "Hold",
     "Intent",
     "KeyRecord",
     "Look",

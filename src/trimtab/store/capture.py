@@ -9,6 +9,7 @@ import hmac
 import json
 import os
 import tempfile
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -31,6 +32,16 @@ class Captured:
     kept: bool
 
 
+@dataclass(frozen=True, slots=True)
+class Hold:
+    """An exact trace to be held under ``id`` until ``expires`` (seconds since the epoch)."""
+
+    id: str
+    trace: Trace
+    expires: float
+    kept: bool = False
+
+
 class Capture:
     def __init__(self, database: Database, key_file: Path) -> None:
         self._database, self._key_file = database, key_file
@@ -38,7 +49,13 @@ class Capture:
 
     def put(self, trace_id: str, trace: Trace, expires: float, *, kept: bool = False) -> None:
         """Hold the exact trace until ``expires`` (seconds since the epoch)."""
-        self._write(trace_id, trace_id, _TRACE, trace.to_json(), expires, kept)
+        self.put_all([Hold(trace_id, trace, expires, kept)])
+
+    def put_all(self, holds: Iterable[Hold]) -> None:
+        """Hold many in one transaction."""
+        self._write(
+            [self._row(hold.id, hold.id, _TRACE, hold.trace.to_json(), hold.expires, hold.kept) for hold in holds]
+        )
 
     def get(self, trace_id: str) -> Trace | None:
         """The exact trace; None when it was never held or is purged. Raises UserError under another key."""
@@ -48,7 +65,8 @@ class Capture:
     def put_feedback(self, feedback: Feedback, expires: float) -> None:
         """Hold the exact feedback (an edit is a training target), kept from the start; the first of one id stays."""
         body = feedback.to_json()
-        self._write(f"{_FEEDBACK}:{feedback.id}", feedback.trace, _FEEDBACK, body, expires, True, verb="IGNORE")
+        row = self._row(f"{_FEEDBACK}:{feedback.id}", feedback.trace, _FEEDBACK, body, expires, True)
+        self._write([row], verb="IGNORE")
 
     def feedback(self, trace_id: str) -> list[Feedback]:
         """The exact feedback on one trace, in the order in which it came."""
@@ -96,14 +114,13 @@ class Capture:
         )
         return [Captured(row["trace"], row["expires"], bool(row["kept"])) for row in rows]
 
-    def _write(
-        self, id: str, trace: str, kind: str, body: Any, expires: float, kept: bool, *, verb: str = "REPLACE"
-    ) -> None:
-        token = self._fernet().encrypt(pack(body).encode())
+    def _row(self, id: str, trace: str, kind: str, body: Any, expires: float, kept: bool) -> tuple[Any, ...]:
+        return clean(id), clean(trace), kind, expires, kept, self._fernet().encrypt(pack(body).encode())
+
+    def _write(self, rows: Sequence[tuple[Any, ...]], *, verb: str = "REPLACE") -> None:
         with self._database.write() as connection:
-            connection.execute(
-                f"INSERT OR {verb} INTO captures (id, trace, kind, expires, kept, body) VALUES (?, ?, ?, ?, ?, ?)",
-                (clean(id), clean(trace), kind, expires, kept, token),
+            connection.executemany(
+                f"INSERT OR {verb} INTO captures (id, trace, kind, expires, kept, body) VALUES (?, ?, ?, ?, ?, ?)", rows
             )
 
     def _open(self, token: bytes) -> Any:

@@ -121,6 +121,12 @@ class Toolbox:
     def schemas(self) -> tuple[ToolSchema, ...]:
         return tuple(tool.schema for tool in self)
 
+    @cached_property
+    def schema_bytes(self) -> int:
+        """UTF-8 bytes of the schemas as JSON, 0 without tools: an estimate of what they add to a prompt."""
+        schemas = list(self.schemas)
+        return len(json.dumps(schemas, ensure_ascii=False).encode("utf-8", "replace")) if schemas else 0
+
     @property
     def digest(self) -> str:
         """Of everything that shapes what the tools are and do."""

@@ -1,5 +1,7 @@
 """Rates refill without steps, never admit more than a minute's allowance at once, and say when to come back."""
 
+from datetime import UTC, datetime
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -127,3 +129,8 @@ def test_days_and_months_are_utcs() -> None:
     assert (day_of(eve), day_of(eve + 1)) == ("2026-12-31", "2027-01-01")
     assert (seconds_to_next_day(eve), seconds_to_next_month(eve)) == (1.0, 1.0)
     assert seconds_to_next_month(eve + 1) == 31 * 86400
+
+
+@given(st.floats(0, 4e9))
+def test_a_remembered_day_is_the_calendars_own(now: float) -> None:
+    assert day_of(now) == datetime.fromtimestamp(now, UTC).strftime("%Y-%m-%d")

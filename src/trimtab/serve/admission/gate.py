@@ -57,6 +57,8 @@ class Place:
 
     async def turn(self) -> None:
         """Wait until the service may start; cancelled, it leaves the queue. Raises ApiError when it waited too long."""
+        if self._turn.done() and not self._turn.cancelled() and self._turn.exception() is None:
+            return  # there was room: no timer, no round of the loop
         try:
             async with asyncio.timeout(max(self._ticket.latest - self._admission.now(), 0.0)):
                 await asyncio.shield(self._turn)

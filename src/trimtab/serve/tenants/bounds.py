@@ -6,7 +6,7 @@ says what the longest request can cost. A meter that cannot say bounds nothing, 
 in its place.
 """
 
-from typing import Protocol, runtime_checkable
+from collections.abc import Callable
 
 from trimtab.records import Trace
 from trimtab.serve.tenants.door import Bound
@@ -15,16 +15,13 @@ _CUT_OFF = ("cancelled", "error")
 _SLACK_SECONDS = 1.0  # from the time limit to the end of the generation it cancels
 
 
-@runtime_checkable
-class Ceiling(Protocol):
-    """A meter that knows what a request of so many seconds costs at most, in dollars."""
-
-    def most(self, seconds: float) -> float: ...
-
-
 def bound_of(tokens: int, meter: object, timeout: float) -> Bound:
-    """What a request of an estimated ``tokens`` may take within ``timeout`` seconds of work."""
-    return Bound(tokens, meter.most(timeout + _SLACK_SECONDS) if isinstance(meter, Ceiling) else 0.0)
+    """What a request of an estimated ``tokens`` may take within ``timeout`` seconds of work.
+
+    A meter's ``most``, where it has one, knows what a request of so many seconds costs at most, in dollars.
+    """
+    most: Callable[[float], float] | None = getattr(meter, "most", None)
+    return Bound(tokens, 0.0 if most is None else most(timeout + _SLACK_SECONDS))
 
 
 def tokens_of(trace: Trace) -> int | None:

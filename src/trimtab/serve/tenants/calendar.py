@@ -1,11 +1,20 @@
 """Calendar days and months in UTC, by which budgets are counted."""
 
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, date, datetime, timedelta
+from functools import lru_cache
+
+_DAY_SECONDS = 86_400  # leap seconds are not counted since the epoch
 
 
 def day_of(now: float) -> str:
     """The day as ``2026-01-31``; its first seven letters are the month."""
-    return datetime.fromtimestamp(now, UTC).strftime("%Y-%m-%d")
+    return _day(int(now // _DAY_SECONDS))
+
+
+@lru_cache(maxsize=8)
+def _day(number: int) -> str:
+    """The day so many days after 1970-01-01: asked for at every request, and new once a day."""
+    return (date(1970, 1, 1) + timedelta(days=number)).isoformat()
 
 
 def seconds_to_next_day(now: float) -> float:

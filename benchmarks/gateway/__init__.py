@@ -1,0 +1,1 @@
+"""The gateway's own cost beside LiteLLM's, and what it does at ten times the capacity."""
