@@ -76,7 +76,7 @@ def plain_logprobs(model: Any, prompt: tuple[int, ...], said: tuple[int, ...]) -
 
 
 def gap(left: Any, right: Any) -> float:
-    return max(abs(a - b) for a, b in zip(left, right, strict=True))
+    return max(abs(float(a) - float(b)) for a, b in zip(left, right, strict=True))
 
 
 @settings(max_examples=15, deadline=None)

@@ -17,7 +17,6 @@ from trimtab.model.lora import check_fits, read_lora
 from trimtab.records import UserError
 
 
-
 @dataclass(frozen=True, eq=False)
 class Adapter:
     """An adapter ready to run: module path → (Aᵀ [I, R], scale · Bᵀ [R, O]) in the model's precision."""

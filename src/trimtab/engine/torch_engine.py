@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, replace
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -76,15 +77,13 @@ class TorchEngine:
         """Log-prob (nats) of each completion token given all before it. Raises UserError on an empty prompt."""
         return self.score_many([(prompt_ids, completion_ids)], adapter)[0]
 
-    def score_many(
-        self, pairs: Sequence[tuple[Sequence[int], Sequence[int]]], adapter: str = ""
-    ) -> list[list[float]]:
+    def score_many(self, pairs: Sequence[tuple[Sequence[int], Sequence[int]]], adapter: str = "") -> list[list[float]]:
         """``score`` of each ``(prompt_ids, completion_ids)``; requests in flight go on between two of them.
 
         Raises Unsupported where ``adapter`` is not served.
         """
         lora = self._adapters.get(adapter)
-        return [self._worker.call(lambda pair=pair: self._stepper.score(*pair, lora)) for pair in pairs]  # type: ignore[misc]
+        return [self._worker.call(partial(self._stepper.score, *pair, lora)) for pair in pairs]
 
     def add_adapter(self, name: str, folder: Path) -> str:
         """Serve the LoRA adapter in ``folder`` as ``name`` beside the base, while requests run; its digest.

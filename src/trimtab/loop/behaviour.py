@@ -6,6 +6,7 @@ from typing import Any
 
 from trimtab.engine import Chat, Engine, Sampling, open_engine
 from trimtab.guard import PolicyGuards, load_policy
+from trimtab.loop.adapters import answering_folder
 from trimtab.loop.config import PlanLimits, Serving
 from trimtab.loop.workspace import Workspace
 from trimtab.model import Dialect
@@ -58,7 +59,7 @@ def open_arm(store: Store, behaviour: Behaviour, serving: Serving, effects: Effe
 
     ``private``: several tenants ask, so that an engine which cannot keep their prefixes apart keeps none.
     """
-    folder = store.artefacts.path(behaviour.model)
+    folder = answering_folder(store, behaviour)
     engine = open_engine(serving.engine, folder, **_options(store, behaviour, serving, private))
     chat = Chat(engine, Dialect.of(folder))
     return Arm(behaviour, _assistant(store, behaviour, chat, effects), engine, chat)

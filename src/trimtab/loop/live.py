@@ -8,6 +8,7 @@ from collections.abc import Callable
 
 from starlette.applications import Starlette
 
+from trimtab.loop.adapters import with_adapters
 from trimtab.loop.behaviour import open_arm
 from trimtab.loop.controller import Controller
 from trimtab.loop.workspace import Workspace
@@ -67,7 +68,9 @@ class Live:
         arm = open_arm(self._store, behaviour, self._workspace.config.serving, self._store, private=self._private)
         caps = arm.engine.caps
         self._mixes |= not caps.scoped_cache
-        return Served(digest, arm.assistant, arm.close, arm.chat.complete, caps.context, caps.kv_tokens)
+        plain = Served(digest, arm.assistant, arm.close, arm.chat.complete, caps.context, caps.kv_tokens)
+        folders = {name: self._workspace.root / path for name, path in self._workspace.config.serving.adapters.items()}
+        return with_adapters(plain, arm.chat, folders)
 
     async def _steer(self) -> None:
         """Tick for ever; a tick that fails is logged and tried again, for a stuck canary must still roll back."""

@@ -57,6 +57,8 @@ class Trace:
     error: str = ""
     pinned: bool = False
     """The client named the release, so the split did not choose the arm: no evidence for or against a canary."""
+    adapter: str = ""
+    """The LoRA adapter that answered over the release's weights, as ``name@digest``; empty for none."""
 
     @property
     def tripped(self) -> bool:
@@ -72,6 +74,7 @@ class Trace:
         row = {name: getattr(self, name) for name in _PLAIN}
         return row | {
             "pinned": self.pinned,
+            "adapter": self.adapter,
             "prompt": [message.to_json() for message in self.prompt],
             "turns": [message.to_json() for message in self.turns],
             "verdicts": [verdict.to_json() for verdict in self.verdicts],
@@ -86,6 +89,7 @@ def trace_from_json(row: Mapping[str, Any]) -> Trace:
     return Trace(
         **{name: row[name] for name in _PLAIN},
         pinned=row.get("pinned", False),
+        adapter=row.get("adapter", ""),
         prompt=messages_from_json(row["prompt"]),
         turns=messages_from_json(row["turns"]) if row["turns"] else (),
         verdicts=tuple(Verdict(**verdict) for verdict in row["verdicts"]),
