@@ -114,6 +114,7 @@ def test_a_real_engine_serves_its_adapter_by_name_and_says_its_weights(tmp_path:
     import asyncio
 
     from tests.engine.test_adapters import make_adapter
+
     from trimtab.engine import Chat, TorchEngine
     from trimtab.loop.adapters import with_adapters
     from trimtab.model import Dialect, tiny_random_model

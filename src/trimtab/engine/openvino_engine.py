@@ -26,7 +26,7 @@ _HINTS: dict[str, dict[str, str]] = {
 _KV_BYTES: dict[str, int] = {"bf16": 2, "f32": 4}  # at most: where the plugin compresses its cache, it holds more
 _BATCH_TOKENS = 512  # prompt tokens a step: more makes running requests wait longer for their next token
 _CAPACITY = 64
-_CONSTRAINS: frozenset[Constrains] = frozenset(("json_schema", "calls"))
+_CONSTRAINS: frozenset[Constrains] = frozenset(("json_schema", "citations", "calls"))
 
 
 def available() -> bool:

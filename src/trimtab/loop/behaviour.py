@@ -7,6 +7,7 @@ from typing import Any
 from trimtab.engine import Chat, Engine, Sampling, open_engine
 from trimtab.guard import PolicyGuards, load_policy
 from trimtab.loop.adapters import answering_folder
+from trimtab.loop.citing import citing
 from trimtab.loop.config import PlanLimits, Serving
 from trimtab.loop.workspace import Workspace
 from trimtab.model import Dialect
@@ -34,7 +35,11 @@ def behaviour_of(workspace: Workspace, model: str, *, chat_template: str | None 
     ``chat_template``: the digest of another template than the model folder's.
     """
     files, serving, store = workspace.config.files, workspace.config.serving, workspace.store
-    decoding = {**serving.decoding.model_dump(), **{f"limit_{k}": v for k, v in serving.limits.model_dump().items()}}
+    plain = None if serving.decoding.citations != "off" else {"citations"}  # off leaves a release's digest as it was
+    decoding = {
+        **serving.decoding.model_dump(exclude=plain),
+        **{f"limit_{k}": v for k, v in serving.limits.model_dump().items()},
+    }
     return Behaviour(
         model=model,
         chat_template=chat_template or Dialect.of(store.artefacts.path(model)).digest,
@@ -92,6 +97,7 @@ def _assistant(store: Store, behaviour: Behaviour, chat: Chat, effects: Effects)
         sampling=Sampling(
             max_tokens=decoding["max_tokens"], temperature=decoding["temperature"], top_p=decoding["top_p"]
         ),
+        **({"shape": citing(guards.policy)} if decoding.get("citations") == "required" else {}),
     )
 
 

@@ -77,6 +77,8 @@ class Decoding(Section):
     max_tokens: int = Field(default=128, gt=0)
     temperature: float = Field(default=0.0, ge=0)
     top_p: float = Field(default=1.0, gt=0, le=1)
+    citations: Literal["off", "required"] = "off"
+    """``required``: an answer from a search is held to sentences that each cite a passage, or a policy's own text."""
 
 
 class PlanLimits(Section):

@@ -1,7 +1,7 @@
 """The bounded plan: reply, run what was called, reply again, and stop; the same in gateway, evaluation and demo."""
 
 import asyncio
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Literal
 
@@ -29,6 +29,13 @@ class Limits:
             raise UserError("a plan needs at least one step, one token and some time", field="limits")
 
 
+ShapeFn = Callable[[Sequence[Message], Sampling], Sampling]
+
+
+def _as_asked(messages: Sequence[Message], sampling: Sampling) -> Sampling:
+    return sampling
+
+
 @dataclass(frozen=True)
 class Assistant:
     """A release as something that answers. ``unfinished`` is said when the plan ends without an answer."""
@@ -40,6 +47,8 @@ class Assistant:
     system: str = ""
     sampling: Sampling = field(default_factory=Sampling)
     unfinished: str = UNFINISHED
+    shape: ShapeFn = _as_asked
+    """What each next turn must be, given the conversation so far; may raise Unsupported."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -166,7 +175,8 @@ class _Plan:
     async def reply(self, tokens_left: int) -> Reply:
         sampling = self.assistant.sampling
         sampling = replace(sampling, max_tokens=min(sampling.max_tokens, tokens_left))
-        return await self.assistant.reply((*self.messages, *self.turns), self.offered, sampling, self.heard)
+        messages = (*self.messages, *self.turns)
+        return await self.assistant.reply(messages, self.offered, self.assistant.shape(messages, sampling), self.heard)
 
     def heard(self, text: str) -> None:
         """Text as it is generated: it leaves at once only where no guard has to see the whole."""
