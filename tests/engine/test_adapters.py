@@ -248,3 +248,34 @@ def test_an_adapter_of_another_model_or_none_at_all_is_refused(folders: dict[str
     (tmp_path / "bad" / "adapter_model.safetensors").write_bytes(b"no")
     with pytest.raises(UserError, match="cannot be read"):
         read_lora(tmp_path / "bad")
+
+
+def test_a_real_model_under_an_adapter_says_what_its_merged_weights_say(tmp_path: Path) -> None:
+    from trimtab.model import DEFAULT_MODEL, resolve
+
+    try:
+        base = resolve(DEFAULT_MODEL)
+    except UserError as error:
+        pytest.skip(f"no model of {DEFAULT_MODEL} here: {error}")
+    model = load(base)
+    layers = {}
+    for i in (0, 14, 29):
+        for part in ("self_attn.q_proj", "mlp.down_proj"):
+            path, generator = f"model.layers.{i}.{part}", torch.Generator().manual_seed(i)
+            weight = model.get_submodule(path).weight
+            a = torch.randn(8, weight.shape[1], generator=generator) * 0.02
+            layers[path] = a, torch.randn(weight.shape[0], 8, generator=generator) * 0.02
+    folder = save_lora(layers, {"r": 8, "lora_alpha": 16}, tmp_path / "a")
+    adapters, ids = Adapters(model), torch.randint(3, 40_000, (2, 12), generator=torch.Generator().manual_seed(1))
+    adapters.add(adapters.read("a", folder))
+    with torch.inference_mode():
+        with adapters.rows([None, adapters.get("a")]):
+            mixed = model(input_ids=ids).logits.log_softmax(-1)
+        bare = model(input_ids=ids).logits.log_softmax(-1)
+    for path, (a, b) in layers.items():
+        model.get_submodule(path).weight.data += 2 * (b @ a)
+    with torch.inference_mode():
+        merged = model(input_ids=ids).logits.log_softmax(-1)
+    assert float((mixed[1] - merged[1]).abs().max()) < 1e-4
+    assert float((mixed[0] - bare[0]).abs().max()) < 1e-4
+    assert float((mixed[1] - bare[1]).abs().max()) > 0.01

@@ -10,7 +10,7 @@ import pytest
 from tests.engine.test_citing import faults, prefix_faults
 from trimtab.engine import Chat, Form, Sampling, TorchEngine, Unsupported
 from trimtab.guard import parse_policy
-from trimtab.loop.citing import citing, due
+from trimtab.loop.citing import citing, due, shape_of
 from trimtab.loop.config import Decoding
 from trimtab.model import DEFAULT_MODEL, Dialect, tiny_random_model
 from trimtab.records import Message, UserError
@@ -57,8 +57,11 @@ def test_the_form_holds_the_ids_and_the_policys_texts_and_a_required_call_is_let
 
 def test_the_setting_is_part_of_a_release_only_where_it_is_on() -> None:
     assert Decoding().citations == "off"
+    messages = asked(found(*PASSAGES))
+    for decoding, held in (({}, False), ({"citations": "off"}, False), ({"citations": "required"}, True)):
+        assert (shape_of(decoding, POLICY)(messages, Sampling()).form is not None) is held
     with pytest.raises(ValueError, match="citations"):
-        Decoding(citations="sometimes")  # type: ignore[arg-type]
+        Decoding(citations="sometimes")
 
 
 def _answer(folder: Path, messages: tuple[Message, ...], sampling: Sampling, **fields: Any) -> tuple[str, str]:
@@ -97,7 +100,7 @@ def test_a_real_model_answers_from_its_passages_and_cites_them() -> None:
 
 
 def test_the_plan_hands_the_refusal_on() -> None:
-    async def never(*args: Any) -> Any:
+    async def never(*args: Any, **fields: Any) -> Any:
         raise AssertionError("nothing is generated")
 
     assistant = Assistant(never, sampling=Sampling(form=Form("regex", "a")), shape=citing(POLICY))

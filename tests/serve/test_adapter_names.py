@@ -127,8 +127,8 @@ def test_a_real_engine_serves_its_adapter_by_name_and_says_its_weights(tmp_path:
     plain = Served("a" * 64, Assistant(chat.reply), engine.close, chat.complete)
     found = with_adapters(plain, chat, {"legal": folder})
     ask = [Message("user", "hi")]
-    said = asyncio.run(found.adapters["legal"].assistant.reply(ask))
-    bare = asyncio.run(found.assistant.reply(ask))
+    said: Any = asyncio.run(found.adapters["legal"].assistant.reply(ask))
+    bare: Any = asyncio.run(found.assistant.reply(ask))
     name, digest = found.adapters["legal"].adapter.split("@")
     assert (name, said.weights, bare.weights) == ("legal", f"{engine.weights}+{digest}", engine.weights)
     assert said.token_ids != bare.token_ids

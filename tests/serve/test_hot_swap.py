@@ -40,8 +40,8 @@ class Fleet:
         chat, release = Chat(engine, Dialect.of(self.folders[0])), engine.weights
         self.numbers[release] = number
 
-        async def reply(*args: Any) -> Any:
-            said = await chat.reply(*args)
+        async def reply(*args: Any, **fields: Any) -> Any:
+            said = await chat.reply(*args, **fields)
             self.heard.append((release, said.weights))
             return said
 

@@ -7,7 +7,7 @@ from typing import Any
 from trimtab.engine import Chat, Engine, Sampling, open_engine
 from trimtab.guard import PolicyGuards, load_policy
 from trimtab.loop.adapters import answering_folder
-from trimtab.loop.citing import citing
+from trimtab.loop.citing import shape_of
 from trimtab.loop.config import PlanLimits, Serving
 from trimtab.loop.workspace import Workspace
 from trimtab.model import Dialect
@@ -97,7 +97,7 @@ def _assistant(store: Store, behaviour: Behaviour, chat: Chat, effects: Effects)
         sampling=Sampling(
             max_tokens=decoding["max_tokens"], temperature=decoding["temperature"], top_p=decoding["top_p"]
         ),
-        **({"shape": citing(guards.policy)} if decoding.get("citations") == "required" else {}),
+        shape=shape_of(decoding, guards.policy),
     )
 
 

@@ -1,7 +1,8 @@
 """Citation-required decoding: once a search has found passages, the answer is held to a form that cites them."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
+from typing import Any
 
 from trimtab.engine import Sampling, Unsupported
 from trimtab.engine.citing import citation_form
@@ -9,9 +10,15 @@ from trimtab.guard import Policy
 from trimtab.guard.exchange import Exchange, passages
 from trimtab.records import Message
 from trimtab.text import citations
+from trimtab.tools.plan import ShapeFn, as_asked
 
 
-def citing(policy: Policy) -> Callable[[Sequence[Message], Sampling], Sampling]:
+def shape_of(decoding: Mapping[str, Any], policy: Policy) -> ShapeFn:
+    """What a release's decoding settings ask of each turn; those of older releases do not speak of citations."""
+    return citing(policy) if decoding.get("citations") == "required" else as_asked
+
+
+def citing(policy: Policy) -> ShapeFn:
     """What ``Assistant.shape`` needs: while a result of this turn holds a passage, the answer cites or declines.
 
     Ids are those of all passages in the conversation; the policy's own texts are the declines. Without a passage there

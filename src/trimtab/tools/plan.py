@@ -32,7 +32,8 @@ class Limits:
 ShapeFn = Callable[[Sequence[Message], Sampling], Sampling]
 
 
-def _as_asked(messages: Sequence[Message], sampling: Sampling) -> Sampling:
+def as_asked(messages: Sequence[Message], sampling: Sampling) -> Sampling:
+    """No more than the sampling says."""
     return sampling
 
 
@@ -47,7 +48,7 @@ class Assistant:
     system: str = ""
     sampling: Sampling = field(default_factory=Sampling)
     unfinished: str = UNFINISHED
-    shape: ShapeFn = _as_asked
+    shape: ShapeFn = as_asked
     """What each next turn must be, given the conversation so far; may raise Unsupported."""
 
 
