@@ -14,7 +14,7 @@ from trimtab.engine import OpenVinoEngine, Request, Sampling, TorchEngine, Unsup
 from trimtab.engine.adapters import Adapters
 from trimtab.engine.batch import Gather
 from trimtab.model import load, tiny_random_model
-from trimtab.model.lora import merged_folder, read_lora, save_lora
+from trimtab.model.lora_folder import merged_folder, read_lora, save_lora
 from trimtab.records import UserError
 
 _ATTENTION = ("q_proj", "v_proj")

@@ -13,7 +13,7 @@ from trimtab.loop.behaviour import behaviour_of, open_arm
 from trimtab.loop.live import Live
 from trimtab.loop.workspace import Workspace, find_workspace
 from trimtab.model import weights_digest
-from trimtab.model.lora import read_lora
+from trimtab.model.lora_folder import read_lora
 from trimtab.records import Release, UserError
 from trimtab.release import get, promote, register
 

@@ -13,7 +13,7 @@ import torch
 from torch import Tensor
 
 from trimtab.engine.core import Request, Unsupported
-from trimtab.model.lora import check_fits, read_lora
+from trimtab.model.lora_folder import check_fits, read_lora
 from trimtab.records import UserError
 
 

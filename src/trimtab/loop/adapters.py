@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Protocol, cast, runtime_checkable
 
 from trimtab.engine import Chat
-from trimtab.model.lora import merged_folder
+from trimtab.model.lora_folder import merged_folder
 from trimtab.records import Behaviour, UserError, digest
 from trimtab.serve import Served
 from trimtab.store import Store

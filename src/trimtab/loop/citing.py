@@ -10,7 +10,7 @@ from trimtab.guard import Policy
 from trimtab.guard.exchange import Exchange, passages
 from trimtab.records import Message
 from trimtab.text import citations
-from trimtab.tools.plan import ShapeFn, as_asked
+from trimtab.tools.watch import ShapeFn, as_asked
 
 
 def shape_of(decoding: Mapping[str, Any], policy: Policy) -> ShapeFn:

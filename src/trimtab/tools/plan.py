@@ -1,7 +1,7 @@
 """The bounded plan: reply, run what was called, reply again, and stop; the same in gateway, evaluation and demo."""
 
 import asyncio
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from typing import Literal
 
@@ -9,7 +9,18 @@ from trimtab.engine.core import Sampling
 from trimtab.records import Message, ToolCall, ToolSchema, UserError, Verdict
 from trimtab.tools.effects import Rehearsal
 from trimtab.tools.toolbox import Toolbox, ToolContext, error_result, result_message
-from trimtab.tools.watch import Guards, NoGuards, OnText, Reply, ReplyFn, blocks, inspect, judge
+from trimtab.tools.watch import (
+    Guards,
+    NoGuards,
+    OnText,
+    Reply,
+    ReplyFn,
+    ShapeFn,
+    as_asked,
+    blocks,
+    inspect,
+    judge,
+)
 
 PlanFinish = Literal["stop", "length", "steps", "seconds", "tokens", "client_tools", "blocked"]
 
@@ -27,14 +38,6 @@ class Limits:
     def __post_init__(self) -> None:
         if self.steps < 1 or self.seconds <= 0 or self.tokens < 1:
             raise UserError("a plan needs at least one step, one token and some time", field="limits")
-
-
-ShapeFn = Callable[[Sequence[Message], Sampling], Sampling]
-
-
-def as_asked(messages: Sequence[Message], sampling: Sampling) -> Sampling:
-    """No more than the sampling says."""
-    return sampling
 
 
 @dataclass(frozen=True)
