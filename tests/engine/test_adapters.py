@@ -122,14 +122,15 @@ def test_a_mixed_step_is_exact_to_the_ninth_digit(folders: dict[str, Path], alon
             assert float((model(input_ids=ids).logits - mixed).abs().max()) > 0.1
 
 
-def test_one_prompt_asked_of_each_adapter_shares_no_computed_prefix(engine: TorchEngine, prompts: Prompts) -> None:
+def test_one_prompt_asked_of_each_adapter_shares_no_computed_prefix(
+    engine: TorchEngine, alone: dict[str, Any], prompts: Prompts
+) -> None:
     (prompt,) = prompts(40, seed=9)
-    said = {
-        name: generate(engine, [Request(prompt, Sampling(6), adapter=name)])[0] for name in ("", *NAMES, "", *NAMES)
-    }
-    for name, done in said.items():
-        assert gap(done.logprobs, engine.score(prompt, done.token_ids, name)) < 1e-5
-    assert len({done.token_ids for done in said.values()}) > 2, "the adapters say different things"
+    for name in ("", *NAMES, "", *NAMES):  # the second round finds every prefix computed, each under its own name
+        (done,) = generate(engine, [Request(prompt, Sampling(6), adapter=name)])
+        exact = plain_logprobs(alone[name], prompt, done.token_ids)
+        assert gap(done.logprobs, exact) < 1e-5
+        assert gap(engine.score(prompt, done.token_ids, name), exact) < 1e-9
 
 
 def test_merging_writes_a_plain_model_that_says_the_same(folders: dict[str, Path], prompts: Prompts) -> None:
