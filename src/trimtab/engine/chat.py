@@ -42,9 +42,11 @@ class Reply:
 class Chat:
     """An engine spoken to in messages, through one dialect. May be used by many tasks at once."""
 
-    def __init__(self, engine: Engine, dialect: Dialect) -> None:
+    def __init__(self, engine: Engine, dialect: Dialect, *, adapter: str = "", weights: str = "") -> None:
+        """``adapter``: the engine's, of the digest ``weights``, that answers; the engine's own weights otherwise."""
         self.engine = engine
         self.dialect = dialect
+        self._adapter, self._weights = adapter, weights
 
     def tokens(self, messages: Sequence[Message], tools: Sequence[ToolSchema] = ()) -> int:
         """How many tokens the prompt has that ``reply`` would send."""
@@ -70,7 +72,9 @@ class Chat:
         prompt = tuple(self.dialect.encode(messages, tools, reply=True))
         self._check_room(len(prompt))
         stop_ids = tuple(dict.fromkeys((*sampling.stop_ids, *self.dialect.stop_ids)))
-        request = Request(prompt, replace(sampling, stop_ids=stop_ids), constraint, CACHE_SCOPE.get())
+        request = Request(
+            prompt, replace(sampling, stop_ids=stop_ids), constraint, CACHE_SCOPE.get(), adapter=self._adapter
+        )
         turn = _Turn(self.dialect, request, on_text)
         return await self._run(request, turn)
 
@@ -88,12 +92,13 @@ class Chat:
         self._check_room(len(ids), "prompt")
         check(self.engine.caps, None, sampling)
         stop_ids = tuple(dict.fromkeys((*sampling.stop_ids, *self.dialect.stop_ids)))
-        request = Request(ids, replace(sampling, stop_ids=stop_ids), None, CACHE_SCOPE.get())
+        request = Request(ids, replace(sampling, stop_ids=stop_ids), None, CACHE_SCOPE.get(), adapter=self._adapter)
         return await self._run(request, _Turn(self.dialect, request, on_text, raw=True))
 
     async def _run(self, request: Request, turn: "_Turn") -> Reply:
         await _hear(self.engine, request, turn.take)
-        return turn.reply(len(request.prompt_ids), self.engine.weights)
+        weights = f"{self.engine.weights}+{self._weights}" if self._adapter else self.engine.weights
+        return turn.reply(len(request.prompt_ids), weights)
 
     def _check_room(self, length: int, field: str = "messages") -> None:
         context = self.engine.caps.context

@@ -5,13 +5,14 @@ from typing import Literal
 
 from trimtab.records import UserError
 
-FormKind = Literal["json_schema", "regex", "lark"]
-Constrains = Literal["json_schema", "regex", "lark", "calls"]
+FormKind = Literal["json_schema", "regex", "lark", "citations"]
+Constrains = Literal["json_schema", "regex", "lark", "citations", "calls"]
 
 
 @dataclass(frozen=True, slots=True)
 class Form:
-    """The text of a whole answer: JSON of a schema (``text``: the schema as JSON), a regex, or a Lark grammar."""
+    """The text of a whole answer: JSON of a schema (``text``: the schema as JSON), a regex, a Lark grammar, or
+    sentences that cite (``citing.citation_form``)."""
 
     kind: FormKind
     text: str

@@ -37,6 +37,8 @@ class Caps:
     """What it can hold a completion's text to; anything else is refused."""
     top_logprobs: int = 0
     """Most alternatives a position that it gives log-probs of, beside the sampled token's."""
+    adapters: frozenset[str] = frozenset()
+    """LoRA adapters that it serves by name, as of now; any other is refused."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,6 +73,8 @@ class Request:
     constraint: Constraint | None = None
     cache_scope: str = ""
     """Whose it is: where ``caps.scoped_cache``, it shares computed prefixes with no other scope."""
+    adapter: str = ""
+    """The LoRA adapter that answers, one of ``caps.adapters``; empty for the weights themselves."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -14,6 +14,7 @@ from typing import Any
 import jsonschema
 import referencing
 
+from trimtab.engine.citing import citing_ebnf
 from trimtab.engine.constraint import Constraint
 from trimtab.engine.core import Unsupported
 from trimtab.records import UserError
@@ -51,9 +52,12 @@ def ebnf_of(constraint: Constraint) -> str:
     """The grammar, its start rule ``root``. Raises Unsupported for what it cannot say, UserError for a bad schema."""
     starts, lines = [], []
     if constraint.answer is not None:
-        if constraint.answer.kind != "json_schema":
+        if constraint.answer.kind == "citations":
+            lines += citing_ebnf("answer", constraint.answer.text)
+        elif constraint.answer.kind == "json_schema":
+            lines += _rules("answer", constraint.answer.text, "response_format")
+        else:
             raise Unsupported(f"the engine cannot constrain {constraint.answer.kind}", "response_format")
-        lines += _rules("answer", constraint.answer.text, "response_format")
         starts.append("answer")
     for i, call in enumerate(constraint.calls):
         lines += _rules(f"arguments{i}", call.schema, "tools")

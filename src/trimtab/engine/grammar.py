@@ -14,12 +14,13 @@ from typing import Any
 
 import torch
 
+from trimtab.engine.citing import citing_regex
 from trimtab.engine.constraint import Constrains, Constraint, Form
 from trimtab.engine.core import Unsupported
 from trimtab.model.folder import load_tokenizer
 from trimtab.records import UserError
 
-KINDS: frozenset[Constrains] = frozenset(("json_schema", "regex", "lark", "calls"))
+KINDS: frozenset[Constrains] = frozenset(("json_schema", "regex", "lark", "citations", "calls"))
 _SPACING = {"whitespace_flexible": False, "item_separator": ", ", "key_separator": ": "}  # as calls are trained
 _KEPT = 64
 _WORDS = 300  # characters of the library's words in an error
@@ -152,6 +153,8 @@ def _form(form: Form) -> dict[str, Any]:
             return {"json_schema": _spaced(form.text)}
         case "regex":
             return {"lark_grammar": f"start: /{regex_to_lark(form.text)}/"}
+        case "citations":
+            return {"lark_grammar": f"start: /{regex_to_lark(citing_regex(form.text))}/"}
         case "lark":
             return {"lark_grammar": form.text}
 

@@ -8,7 +8,7 @@ from typing import Any, Literal
 
 from trimtab.engine.batch import Gather
 from trimtab.engine.constraint import Constrains
-from trimtab.engine.core import Caps, Chunk, Finish, Request, Sampling
+from trimtab.engine.core import Caps, Chunk, Finish, Request, Sampling, Unsupported
 from trimtab.engine.ebnf import ebnf_of
 from trimtab.engine.gguf_cache import ModelFacts, gguf_of, model_facts
 from trimtab.engine.kv_size import kv_tokens
@@ -26,7 +26,7 @@ _HINTS: dict[str, dict[str, str]] = {
 _KV_BYTES: dict[str, int] = {"bf16": 2, "f32": 4}  # at most: where the plugin compresses its cache, it holds more
 _BATCH_TOKENS = 512  # prompt tokens a step: more makes running requests wait longer for their next token
 _CAPACITY = 64
-_CONSTRAINS: frozenset[Constrains] = frozenset(("json_schema", "calls"))
+_CONSTRAINS: frozenset[Constrains] = frozenset(("json_schema", "citations", "calls"))
 
 
 def available() -> bool:
@@ -72,7 +72,10 @@ class OpenVinoEngine:
         self._scoring = threading.Lock()
 
     def submit(self, request: Request, on_chunk: Callable[[Chunk], None]) -> Slot:
-        """Queue a request. Raises UserError for a constraint that is wrong, Unsupported for one it cannot follow."""
+        """Queue a request. Raises UserError for a constraint that is wrong, Unsupported for one it cannot follow and
+        for an adapter: the pipeline's are everybody's, and a request's own is silently ignored."""
+        if request.adapter:
+            raise Unsupported("the engine openvino serves no adapters by name; use torch, or a merged release", "model")
         if request.constraint is not None:
             ebnf_of(request.constraint)
         return self._worker.submit(request, on_chunk)

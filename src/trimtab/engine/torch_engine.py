@@ -1,12 +1,14 @@
 """The engine that is always there: transformers on its own thread, joined batches, shared prompt prefixes."""
 
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 import torch
 
+from trimtab.engine.adapters import Adapter, Adapters, held, scope_of
 from trimtab.engine.core import Caps, Chunk, Finish, Request, Sampling
 from trimtab.engine.forward import extend, score
 from trimtab.engine.grammar import KINDS, DeadEnd, Grammars, Matcher, available
@@ -51,7 +53,10 @@ class TorchEngine:
             constrains=KINDS if available() else frozenset(),
         )
         self._grammars = Grammars(folder, int(model.get_input_embeddings().weight.shape[0]))
-        self._stepper = _TorchStepper(model, context, capacity, Prefixes(prefix_mb << 20), self._grammars)
+        self._adapters = Adapters(model)
+        self._stepper = _TorchStepper(
+            model, context, capacity, Prefixes(prefix_mb << 20), self._grammars, self._adapters
+        )
         self._worker = Worker(self._stepper, "torch-engine")
         if threads is not None:
             # OpenMP keeps the count per thread that asks, so the thread that computes must ask.
@@ -60,19 +65,40 @@ class TorchEngine:
     def submit(self, request: Request, on_chunk: Callable[[Chunk], None]) -> Slot:
         """Queue a request. A constraint is compiled here, in the caller's thread: a second for a tokenizer's first.
 
-        Raises UserError where the constraint is wrong, Unsupported where llguidance is not installed.
+        Raises UserError where the constraint is wrong, Unsupported where llguidance is not installed or the request's
+        adapter is not served.
         """
+        request = self._adapters.hold(request)
         if request.constraint is not None:
             self._grammars.matcher(request.constraint)
         return self._worker.submit(request, on_chunk)
 
-    def score(self, prompt_ids: Sequence[int], completion_ids: Sequence[int]) -> list[float]:
+    def score(self, prompt_ids: Sequence[int], completion_ids: Sequence[int], adapter: str = "") -> list[float]:
         """Log-prob (nats) of each completion token given all before it. Raises UserError on an empty prompt."""
-        return self.score_many([(prompt_ids, completion_ids)])[0]
+        return self.score_many([(prompt_ids, completion_ids)], adapter)[0]
 
-    def score_many(self, pairs: Sequence[tuple[Sequence[int], Sequence[int]]]) -> list[list[float]]:
-        """``score`` of each ``(prompt_ids, completion_ids)``; requests in flight go on between two of them."""
-        return [self._worker.call(lambda pair=pair: self._stepper.score(*pair)) for pair in pairs]  # type: ignore[misc]
+    def score_many(self, pairs: Sequence[tuple[Sequence[int], Sequence[int]]], adapter: str = "") -> list[list[float]]:
+        """``score`` of each ``(prompt_ids, completion_ids)``; requests in flight go on between two of them.
+
+        Raises Unsupported where ``adapter`` is not served.
+        """
+        lora = self._adapters.get(adapter)
+        return [self._worker.call(partial(self._stepper.score, *pair, lora)) for pair in pairs]
+
+    def add_adapter(self, name: str, folder: Path) -> str:
+        """Serve the LoRA adapter in ``folder`` as ``name`` beside the base, while requests run; its digest.
+
+        Raises UserError where it is no plain LoRA of this model, or ``name`` had other weights before.
+        """
+        adapter = self._adapters.read(name, folder)
+        self._worker.call(lambda: self._adapters.add(adapter))
+        self.caps = replace(self.caps, adapters=self._adapters.names)
+        return adapter.digest
+
+    def remove_adapter(self, name: str) -> None:
+        """Refuse new requests for ``name``; those under way end with its weights. Raises UserError where it is none."""
+        self._worker.call(lambda: self._adapters.remove(name))
+        self.caps = replace(self.caps, adapters=self._adapters.names)
 
     def on_turn(self, told: Callable[[], None]) -> None:
         """``told`` is called from the engine's thread whenever the chunks of a step have been handed out."""
@@ -95,8 +121,17 @@ class _Active:
 
 
 class _TorchStepper:
-    def __init__(self, model: Any, context: int, capacity: int, prefixes: Prefixes, grammars: Grammars) -> None:
+    def __init__(
+        self,
+        model: Any,
+        context: int,
+        capacity: int,
+        prefixes: Prefixes,
+        grammars: Grammars,
+        adapters: Adapters,
+    ) -> None:
         self.capacity = capacity
+        self._adapters = adapters
         self._model = model
         self._context = context
         self._vocabulary = int(model.get_input_embeddings().weight.shape[0])
@@ -109,8 +144,10 @@ class _TorchStepper:
     def admit(self, slot: Slot) -> Chunk | None:
         request = slot.request
         left = room(request, context=self._context, vocabulary=self._vocabulary)
-        ids, scope = request.prompt_ids, request.cache_scope
-        row, logits = extend(self._model, self._prefixes.find(ids, scope), ids, keep=1)
+        lora = held(request)
+        ids, scope = request.prompt_ids, scope_of(request.cache_scope, lora)
+        with self._adapters.rows([lora]):
+            row, logits = extend(self._model, self._prefixes.find(ids, scope), ids, keep=1)
         self._prefixes.keep(ids, row, scope)
         matcher = None if request.constraint is None else self._grammars.matcher(request.constraint)
         active = _Active(slot, generator_of(request.sampling), left, matcher)
@@ -123,13 +160,14 @@ class _TorchStepper:
     @torch.inference_mode()
     def step(self) -> Iterable[tuple[Slot, Chunk]]:
         batch = self._joined()
-        output = self._model(
-            input_ids=torch.tensor([[active.token] for active in self._active]),
-            past_key_values=batch.cache,
-            use_cache=True,
-            logits_to_keep=1,
-            **batch.next_inputs(),
-        )
+        with self._adapters.rows([held(active.slot.request) for active in self._active]):
+            output = self._model(
+                input_ids=torch.tensor([[active.token] for active in self._active]),
+                past_key_values=batch.cache,
+                use_cache=True,
+                logits_to_keep=1,
+                **batch.next_inputs(),
+            )
         chunks = [(active.slot, self._take(active, output.logits[b, -1])) for b, active in enumerate(self._active)]
         self._leave({slot for slot, chunk in chunks if chunk.finish is not None})
         return chunks
@@ -144,15 +182,20 @@ class _TorchStepper:
     def close(self) -> None:
         self.reset()
         self._model = None
+        self._adapters.forget()
         give_back()
 
     @torch.inference_mode()
-    def score(self, prompt_ids: Sequence[int], completion_ids: Sequence[int]) -> list[float]:
+    def score(
+        self, prompt_ids: Sequence[int], completion_ids: Sequence[int], lora: Adapter | None = None
+    ) -> list[float]:
         if not completion_ids:
             return []
         check_scored(prompt_ids, completion_ids, context=self._context, vocabulary=self._vocabulary)
-        row, logprobs = score(self._model, self._prefixes.find(prompt_ids), prompt_ids, completion_ids)
-        self._prefixes.keep(prompt_ids, row.first(len(prompt_ids)))
+        scope = scope_of("", lora)
+        with self._adapters.rows([lora]):
+            row, logprobs = score(self._model, self._prefixes.find(prompt_ids, scope), prompt_ids, completion_ids)
+        self._prefixes.keep(prompt_ids, row.first(len(prompt_ids)), scope)
         return logprobs
 
     def _take(self, active: _Active, logits_V: torch.Tensor) -> Chunk:

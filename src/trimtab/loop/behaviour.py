@@ -6,6 +6,8 @@ from typing import Any
 
 from trimtab.engine import Chat, Engine, Sampling, open_engine
 from trimtab.guard import PolicyGuards, load_policy
+from trimtab.loop.adapters import answering_folder
+from trimtab.loop.citing import shape_of
 from trimtab.loop.config import PlanLimits, Serving
 from trimtab.loop.workspace import Workspace
 from trimtab.model import Dialect
@@ -33,7 +35,11 @@ def behaviour_of(workspace: Workspace, model: str, *, chat_template: str | None 
     ``chat_template``: the digest of another template than the model folder's.
     """
     files, serving, store = workspace.config.files, workspace.config.serving, workspace.store
-    decoding = {**serving.decoding.model_dump(), **{f"limit_{k}": v for k, v in serving.limits.model_dump().items()}}
+    plain = None if serving.decoding.citations != "off" else {"citations"}  # off leaves a release's digest as it was
+    decoding = {
+        **serving.decoding.model_dump(exclude=plain),
+        **{f"limit_{k}": v for k, v in serving.limits.model_dump().items()},
+    }
     return Behaviour(
         model=model,
         chat_template=chat_template or Dialect.of(store.artefacts.path(model)).digest,
@@ -67,12 +73,10 @@ def open_arm(
     ``private``: several tenants ask, so that an engine which cannot keep their prefixes apart keeps none. ``apart``:
     for a gateway, which an engine in the same process would hold up.
     """
-    folder = store.artefacts.path(behaviour.model)
+    folder = answering_folder(store, behaviour)
     engine = open_engine(serving.engine, folder, apart=apart, **_options(store, behaviour, serving, private))
     chat = Chat(engine, Dialect.of(folder))
-    chat.tokens(
-        (Message("user", "Hello"),)
-    )  # templates and tokenizers load at their first use: not a user's to wait for
+    chat.tokens((Message("user", "Hello"),))  # what loads at its first use is not for the first user to wait for
     return Arm(behaviour, _assistant(store, behaviour, chat, effects), engine, chat)
 
 
@@ -103,6 +107,7 @@ def _assistant(store: Store, behaviour: Behaviour, chat: Chat, effects: Effects)
         sampling=Sampling(
             max_tokens=decoding["max_tokens"], temperature=decoding["temperature"], top_p=decoding["top_p"]
         ),
+        shape=shape_of(decoding, guards.policy),
     )
 
 

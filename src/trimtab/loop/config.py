@@ -1,7 +1,7 @@
 """The one config tree, assembled from the rooms' sections."""
 
 from pathlib import Path
-from typing import Any, Literal
+from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
@@ -77,6 +77,8 @@ class Decoding(Section):
     max_tokens: int = Field(default=128, gt=0)
     temperature: float = Field(default=0.0, ge=0)
     top_p: float = Field(default=1.0, gt=0, le=1)
+    citations: Literal["off", "required"] = "off"
+    """``required``: an answer from a search is held to sentences that each cite a passage, or a policy's own text."""
 
 
 class PlanLimits(Section):
@@ -95,6 +97,8 @@ class Serving(Section):
     limits: PlanLimits = PlanLimits()
     capture: CapturePolicy = CapturePolicy()
     dollars_per_hour: float = Field(default=0.10, ge=0)
+    adapters: dict[Annotated[str, Field(pattern=r"^[A-Za-z0-9._-]+$")], Path] = Field(default_factory=dict)
+    """LoRA adapters served by name (``model: name:adapter``): each a folder as PEFT saves it."""
 
 
 class Config(Section):

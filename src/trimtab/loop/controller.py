@@ -128,9 +128,13 @@ class Controller:
             raise UserError(
                 "the gate did not let this release pass", field="release", fix="See `trimtab gate`, or use --force"
             )
-        state = CanaryState(release=release.digest, stable=stable, forced=forced, shadow=shadow)
-        self._keep(state, self._store.traces.last())
-        self._on_arms(stable, release.digest)
+        position = self._store.traces.last()
+        self._on_arms(stable, release.digest)  # first: a release that cannot be loaded begins no canary
+        self._keep(CanaryState(release=release.digest, stable=stable, forced=forced, shadow=shadow), position)
+
+    def give_up(self, why: str) -> None:
+        """End the running canary: it cannot be served."""
+        self._end("stopped", why)
 
     def _end(self, verdict: str, why: str) -> None:
         if self._state is not None and self._state.verdict == "running":

@@ -8,8 +8,10 @@ from collections.abc import Callable
 
 from starlette.applications import Starlette
 
+from trimtab.loop.adapters import with_adapters
 from trimtab.loop.behaviour import open_arm
 from trimtab.loop.controller import Controller
+from trimtab.loop.loads import Loads
 from trimtab.loop.shadow import tell
 from trimtab.loop.workspace import Workspace
 from trimtab.observe import Meter as CostMeter
@@ -31,6 +33,7 @@ class Live:
         self._store = workspace.store
         self._open: dict[str, Served] = {}
         self._swapping = threading.Lock()
+        self._loads = Loads(workspace.store, workspace.config.serving, clock)
         self._private = self._mixes = False
         self.controller = Controller(self._store, workspace.config.canary, workspace.config.slo, self._set_arms)
         self.tenants = KeyedTenants(self._store.tenants, self._store.spending, clock)
@@ -55,14 +58,35 @@ class Live:
             raise UserError("nothing is released yet", fix="Run `trimtab run` first")
         state = self.controller.state
         running = state is not None and state.verdict == "running"
-        self._set_arms(stable, state.release if state is not None and running else None)
+        self._set_arms(stable, None)
+        if state is not None and running:
+            try:
+                self._set_arms(stable, state.release)
+            except UserError as error:  # the canary alone is lost
+                _log.error("the canary %s ends: %s", state.release[:12], error)
+                self.controller.give_up(str(error))
 
     def _set_arms(self, stable: str, canary: str | None) -> None:
         """Serve these two from now on; an arm that is still open keeps its engine."""
         with self._swapping:
             wanted = [stable] + ([canary] if canary else [])
-            self._open = {digest: self._open.get(digest) or self._served(digest) for digest in wanted}
+            self._open = self._opened(wanted)
             self.gateway.set_arms(self._open[stable], self._open[canary] if canary else None)
+
+    def _opened(self, wanted: list[str]) -> dict[str, Served]:
+        """All of ``wanted``; where one cannot be had, those opened for it are closed and what is served stays."""
+        found = {digest: self._open[digest] for digest in wanted if digest in self._open}
+        fresh: list[Served] = []
+        try:
+            for digest in wanted:
+                if digest not in found:
+                    fresh.append(self._loads(digest, self._served, beside=bool(self._open or found)))
+                    found[digest] = fresh[-1]
+        except BaseException:
+            for served in fresh:
+                served.close()
+            raise
+        return found
 
     def _served(self, digest: str) -> Served:
         behaviour = get(self._store, digest).behaviour
@@ -70,7 +94,9 @@ class Live:
         arm = open_arm(self._store, behaviour, serving, self._store, private=self._private, apart=True)
         caps = arm.engine.caps
         self._mixes |= not caps.scoped_cache
-        return Served(digest, arm.assistant, arm.close, arm.chat.complete, caps.context, caps.kv_tokens)
+        plain = Served(digest, arm.assistant, arm.close, arm.chat.complete, caps.context, caps.kv_tokens)
+        folders = {name: self._workspace.root / path for name, path in self._workspace.config.serving.adapters.items()}
+        return with_adapters(plain, arm.chat, folders)
 
     async def _steer(self) -> None:
         """Tick for ever; a tick that fails is logged and tried again, for a stuck canary must still roll back."""

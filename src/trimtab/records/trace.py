@@ -60,6 +60,8 @@ class Trace:
     """The client named the release, so the split did not choose the arm: no evidence for or against a canary."""
     shadow_of: str = ""
     """The id of the request that a shadow is a copy of."""
+    adapter: str = ""
+    """The LoRA adapter that answered over the release's weights, as ``name@digest``; empty for none."""
 
     @property
     def tripped(self) -> bool:
@@ -76,6 +78,7 @@ class Trace:
         return row | {
             "pinned": self.pinned,
             **({"shadow_of": self.shadow_of} if self.shadow_of else {}),
+            "adapter": self.adapter,
             "prompt": [message.to_json() for message in self.prompt],
             "turns": [message.to_json() for message in self.turns],
             "verdicts": [verdict.to_json() for verdict in self.verdicts],
@@ -91,6 +94,7 @@ def trace_from_json(row: Mapping[str, Any]) -> Trace:
         **{name: row[name] for name in _PLAIN},
         pinned=row.get("pinned", False),
         shadow_of=row.get("shadow_of", ""),
+        adapter=row.get("adapter", ""),
         prompt=messages_from_json(row["prompt"]),
         turns=messages_from_json(row["turns"]) if row["turns"] else (),
         verdicts=tuple(Verdict(**verdict) for verdict in row["verdicts"]),

@@ -4,8 +4,8 @@ import logging
 import threading
 import weakref
 from collections import Counter
-from collections.abc import Callable, Iterable
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass, field
 from typing import Protocol
 
 from trimtab.engine.core import Sampling
@@ -44,6 +44,10 @@ class Served:
     """Most tokens of prompt and completion together; 0: not known."""
     kv_tokens: int = 0
     """Tokens that its engine's cache holds at once; 0: it grows as needed."""
+    adapter: str = ""
+    """The LoRA adapter that answers over the release's weights, as ``name@digest``; empty for none."""
+    adapters: Mapping[str, "Served"] = field(default_factory=dict)
+    """The same release under each adapter that it serves by name; they live and end with it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,6 +57,13 @@ class Lease:
     served: Served
     arm: Arm
     pinned: bool
+    owner: Served | None = None
+    """Whose engine it holds, where ``served`` is that release under an adapter."""
+
+    @property
+    def suffix(self) -> str:
+        """What the client's name for it has behind the release's."""
+        return f":{self.served.adapter.partition('@')[0]}" if self.served.adapter else ""
 
 
 class Arms:
@@ -87,28 +98,35 @@ class Arms:
     def lease(self, model: str, key: str) -> Lease:
         """The release that answers: by the split for the plain name, the one that is named otherwise.
 
-        ``key`` is whom the split keeps on one arm. Raises ApiError: 404 for an unknown model, 503 while nothing is
-        served.
+        ``name:adapter`` and ``name@digest:adapter`` ask the same release under an adapter; it tells nothing of the
+        release itself, so it is ``pinned``. ``key`` is whom the split keeps on one arm. Raises ApiError: 404 for an
+        unknown model, 503 while nothing is served.
         """
         share = safe_share(self._share)
         with self._lock:
             if not self._arms:
                 raise ApiError(503, "No release is being served yet.", code="not_ready", headers={"retry-after": "5"})
-            lease = self._split(key, share) if model == self.name else self._named(model)
-            self._leases[lease.served] += 1
+            base, colon, adapter = model.partition(":")
+            lease = self._split(key, share) if base == self.name else self._named(base)
+            if colon:
+                lease = _adapted(lease, adapter, model)
+            self._leases[lease.owner or lease.served] += 1
             return lease
 
     def release(self, lease: Lease) -> None:
         """The request has ended."""
         with self._lock:
-            self._leases[lease.served] -= 1
-            self._close_idle([lease.served])
+            owner = lease.owner or lease.served
+            self._leases[owner] -= 1
+            self._close_idle([owner])
 
     def models(self) -> list[str]:
-        """The plain name, then each served release by name and digest."""
+        """The plain name, then each served release by name and digest, then the stable release's adapters."""
         with self._lock:
             releases = dict.fromkeys(served.release for served in self._arms.values())
-        return [self.name, *(self.full_name(release) for release in releases)] if releases else []
+            stable = self._arms.get("stable")
+        adapters = [f"{self.name}:{name}" for name in (stable.adapters if stable is not None else ())]
+        return [self.name, *(self.full_name(release) for release in releases), *adapters] if releases else []
 
     def full_name(self, release: str) -> str:
         return f"{self.name}@{release[:_PREFIX]}"
@@ -145,6 +163,13 @@ class Arms:
                     thread = threading.Thread(target=_close, args=(served,), name=f"close {served.release[:_PREFIX]}")
                     self._closers = [*(t for t in self._closers if t.is_alive()), thread]
                     thread.start()
+
+
+def _adapted(lease: Lease, adapter: str, model: str) -> Lease:
+    """The lease under an adapter: an unknown one is an error, never the release without it."""
+    if (found := lease.served.adapters.get(adapter)) is None:
+        raise unknown_model(model)
+    return Lease(found, lease.arm, True, owner=lease.served)
 
 
 def _close(served: Served) -> None:

@@ -82,6 +82,7 @@ class Exchange:
             "x-request-id": self.id,
             "x-trimtab-release": self.lease.served.release,
             "x-trimtab-arm": self.lease.arm,
+            **({"x-trimtab-adapter": self.lease.served.adapter} if self.lease.served.adapter else {}),
             "x-trimtab-overhead-ms": f"{1000 * overhead:.2f}",
             "x-trimtab-queue-ms": f"{1000 * self.place.waited:.2f}",
         }
@@ -224,6 +225,7 @@ class Exchange:
             finish=finish,
             error=error,
             pinned=self.lease.pinned,
+            adapter=self.lease.served.adapter,
         )
 
 

@@ -213,7 +213,7 @@ class Gateway:
             who=who,
             request=asked,
             lease=lease,
-            model=self.arms.full_name(lease.served.release),
+            model=self.arms.full_name(lease.served.release) + lease.suffix,
             now=self._clock(),
             arrived=arrived,
             timeout=timeout,

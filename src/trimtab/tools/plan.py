@@ -9,7 +9,18 @@ from trimtab.engine.core import Sampling
 from trimtab.records import Message, ToolCall, ToolSchema, UserError, Verdict
 from trimtab.tools.effects import Rehearsal
 from trimtab.tools.toolbox import Toolbox, ToolContext, error_result, result_message
-from trimtab.tools.watch import Guards, NoGuards, OnText, Reply, ReplyFn, blocks, inspect, judge
+from trimtab.tools.watch import (
+    Guards,
+    NoGuards,
+    OnText,
+    Reply,
+    ReplyFn,
+    ShapeFn,
+    as_asked,
+    blocks,
+    inspect,
+    judge,
+)
 
 PlanFinish = Literal["stop", "length", "steps", "seconds", "tokens", "client_tools", "blocked"]
 
@@ -40,6 +51,8 @@ class Assistant:
     system: str = ""
     sampling: Sampling = field(default_factory=Sampling)
     unfinished: str = UNFINISHED
+    shape: ShapeFn = as_asked
+    """What each next turn must be, given the conversation so far; may raise Unsupported."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -166,7 +179,8 @@ class _Plan:
     async def reply(self, tokens_left: int) -> Reply:
         sampling = self.assistant.sampling
         sampling = replace(sampling, max_tokens=min(sampling.max_tokens, tokens_left))
-        return await self.assistant.reply((*self.messages, *self.turns), self.offered, sampling, self.heard)
+        messages = (*self.messages, *self.turns)
+        return await self.assistant.reply(messages, self.offered, self.assistant.shape(messages, sampling), self.heard)
 
     def heard(self, text: str) -> None:
         """Text as it is generated: it leaves at once only where no guard has to see the whole."""

@@ -66,6 +66,14 @@ class Judged(Protocol):
     def verdicts(self) -> tuple[Verdict, ...]: ...
 
 
+ShapeFn = Callable[[Sequence[Message], Sampling], Sampling]
+
+
+def as_asked(messages: Sequence[Message], sampling: Sampling) -> Sampling:
+    """No more than the sampling says."""
+    return sampling
+
+
 class Guards(Protocol):
     """What watches a plan before, at its commit points and after (``guard.PolicyGuards`` is one)."""
 
