@@ -66,7 +66,7 @@ class ChatBody(BaseModel):
     logit_bias: dict[str, Any] | None = None
 
 
-_ONLY: Mapping[str, Any] = {
+ONLY: Mapping[str, Any] = {
     "frequency_penalty": 0,
     "presence_penalty": 0,
     "logit_bias": {},
@@ -123,7 +123,7 @@ async def read_json(request: Request, limit: int, seconds: float) -> Any:
 def chat_request(body: Any) -> ChatRequest:
     """A chat completion request from its JSON. Raises ApiError 400 that names the field."""
     fields = validated(ChatBody, body)
-    check_only(fields, _ONLY)
+    check_only(fields, ONLY)
     if fields.stream_options is not None and not fields.stream:
         raise ApiError(400, "stream_options needs stream = true.", param="stream_options", code="invalid_value")
     try:

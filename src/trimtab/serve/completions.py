@@ -27,7 +27,7 @@ if TYPE_CHECKING:
     from trimtab.serve.gateway import Gateway
 
 _MOST_PROMPTS = 16
-_PLAIN: dict[str, Any] = {
+PLAIN: dict[str, Any] = {
     "n": 1,
     "best_of": 1,
     "echo": False,
@@ -68,7 +68,7 @@ class CompletionBody(BaseModel):
 def completion_requests(body: Any) -> list[ChatRequest]:
     """One request a prompt, each prompt as a user's message without tools. Raises ApiError 400."""
     fields = validated(CompletionBody, body)
-    check_only(fields, _PLAIN)
+    check_only(fields, PLAIN)
     if fields.stream_options is not None and not fields.stream:
         raise ApiError(400, "stream_options needs stream = true.", param="stream_options", code="invalid_value")
     prompts = [fields.prompt] if isinstance(fields.prompt, str) else fields.prompt
