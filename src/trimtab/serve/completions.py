@@ -26,7 +26,7 @@ from trimtab.tools import Reply, Toolbox
 if TYPE_CHECKING:
     from trimtab.serve.gateway import Gateway
 
-_MOST_PROMPTS = 16
+MOST_PROMPTS = 16
 PLAIN: dict[str, Any] = {
     "n": 1,
     "best_of": 1,
@@ -72,8 +72,8 @@ def completion_requests(body: Any) -> list[ChatRequest]:
     if fields.stream_options is not None and not fields.stream:
         raise ApiError(400, "stream_options needs stream = true.", param="stream_options", code="invalid_value")
     prompts = [fields.prompt] if isinstance(fields.prompt, str) else fields.prompt
-    if not 0 < len(prompts) <= _MOST_PROMPTS:
-        raise ApiError(400, f"prompt takes 1 to {_MOST_PROMPTS} texts.", param="prompt", code="invalid_value")
+    if not 0 < len(prompts) <= MOST_PROMPTS:
+        raise ApiError(400, f"prompt takes 1 to {MOST_PROMPTS} texts.", param="prompt", code="invalid_value")
     shared = ChatRequest(
         model=fields.model,
         messages=(),

@@ -9,7 +9,7 @@ from pydantic import BaseModel, ConfigDict, Field
 from trimtab import __version__
 from trimtab.serve.answers import ANSWERS, ASKING, READING
 from trimtab.serve.body import ONLY, ChatBody
-from trimtab.serve.completions import PLAIN, CompletionBody
+from trimtab.serve.completions import MOST_PROMPTS, PLAIN, CompletionBody
 
 _FAILED = {"500": ASKING["500"]}
 _REF = "#/components/schemas/{model}"
@@ -124,6 +124,9 @@ def document() -> dict[str, Any]:
     for kind, only in ((ChatBody, ONLY), (CompletionBody, PLAIN)):
         for name, value in only.items():
             schemas[kind.__name__]["properties"][name] = {"enum": [None] if value is None else [None, value]}
+    said = {"type": "string", "minLength": 1}
+    prompts = {"type": "array", "minItems": 1, "maxItems": MOST_PROMPTS, "items": said}
+    schemas["CompletionBody"]["properties"]["prompt"] = {"anyOf": [said, prompts]}
     chat = schemas["ChatBody"]["properties"]
     chat["messages"] = {"type": "array", "minItems": 1, "items": {"$ref": _REF.format(model="Message")}}
     listed = {"type": "array", "minItems": 1, "items": {"$ref": _REF.format(model="Tool")}}
