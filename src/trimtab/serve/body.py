@@ -154,11 +154,19 @@ def _parse(data: bytes) -> Any:
         raise ValueError(f"{name} is no JSON value")
 
     try:
-        value = json.loads(data, parse_constant=refuse)
+        value = json.loads(data, parse_constant=refuse, object_pairs_hook=_once)
         if b"\\u" in data:  # the escape of half a character parses, and is no text
             json.dumps(value, ensure_ascii=False).encode()
     except (ValueError, RecursionError) as error:
         raise ApiError(400, f"The body is not valid JSON ({error}).", code="invalid_json") from error
+    return value
+
+
+def _once(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    """An object whose keys differ: of two with one name, one reader takes the first and another the last."""
+    value = dict(pairs)
+    if len(value) < len(pairs):
+        raise ValueError("an object has a key twice")
     return value
 
 

@@ -11,6 +11,7 @@ import uvicorn
 from starlette.types import ASGIApp
 
 from trimtab.records import UserError
+from trimtab.serve.wary import HEAD_BYTES, Guard, wary
 
 _GRACE_SECONDS = 30.0
 
@@ -67,15 +68,27 @@ def run_server(
     taken or the host is not this machine's.
     """
     listener = listener or bind(host, port)
-    config = uvicorn.Config(
-        app, log_level="warning", access_log=False, timeout_graceful_shutdown=int(_GRACE_SECONDS), server_header=False
-    )
+    config = config_of(app)
     try:
         if on_ready is not None:
             on_ready(url_of(listener))
         _Server(config, drain).run(sockets=[listener])
     finally:
         listener.close()
+
+
+def config_of(app: ASGIApp, guard: Guard | None = None) -> uvicorn.Config:
+    """How we serve: quietly, and wary of who connects."""
+    return uvicorn.Config(
+        app,
+        http=wary(guard),
+        ws="none",
+        h11_max_incomplete_event_size=2 * HEAD_BYTES,
+        log_level="error",
+        access_log=False,
+        timeout_graceful_shutdown=int(_GRACE_SECONDS),
+        server_header=False,
+    )
 
 
 class _Server(uvicorn.Server):
