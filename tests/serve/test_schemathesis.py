@@ -79,11 +79,14 @@ def _fuzz(operation: Any, cases: int, session: Any) -> Counter[int]:
     seen: Counter[int] = Counter()
     checks = _checks()
 
-    modes = schemathesis.GenerationMode
-    for mode in modes if operation.body else [modes.POSITIVE]:
+    modes = list(schemathesis.GenerationMode) if operation.body else [schemathesis.GenerationMode.POSITIVE]
+    for mode in modes:
 
         @settings(
-            max_examples=max(1, cases // 2), deadline=None, suppress_health_check=list(HealthCheck), database=None
+            max_examples=max(1, -(-cases // len(modes))),
+            deadline=None,
+            suppress_health_check=list(HealthCheck),
+            database=None,
         )
         @given(case=operation.as_strategy(generation_mode=mode))
         def answers(case: Any) -> None:
