@@ -152,3 +152,14 @@ def test_what_is_no_json_is_a_400(data: bytes) -> None:
 def test_what_is_json_is_read_as_it_is(value: dict[str, Any]) -> None:
     assert _parse(json.dumps(value).encode()) == value
     assert _parse(json.dumps(value, ensure_ascii=False).encode()) == value
+
+
+def test_one_call_at_most_where_parallel_calls_are_refused() -> None:
+    def changes(**fields: Any) -> dict[str, Any]:
+        return dict(chat_request(_body(**fields)).changes)
+
+    assert changes(tools=[_TOOL], parallel_tool_calls=False) == {"one_call": True}
+    assert changes(tools=[_TOOL], parallel_tool_calls=True) == changes(parallel_tool_calls=True) == {}
+    with pytest.raises(ApiError) as caught:
+        changes(parallel_tool_calls=False)
+    assert (caught.value.status, caught.value.param) == (400, "parallel_tool_calls")
