@@ -108,3 +108,17 @@ def test_no_case_brings_a_failure_or_an_answer_that_is_not_in_the_document(fuzze
         assert seen[f"POST {path}"][400] > 0
     fuzzed.until(lambda: fuzzed.gateway.idle)
     assert not +fuzzed.gateway.arms._leases
+
+
+def test_a_failure_and_an_answer_of_another_shape_would_be_found(fuzzed: Site, monkeypatch: pytest.MonkeyPatch) -> None:
+    (models,) = [operation for operation in _operations(fuzzed) if operation.path == "/v1/models"]
+    for broken in ({"object": "list"}, RuntimeError("lost")):
+
+        def answer(request: Any, tenant: Any, broken: Any = broken) -> Any:
+            if isinstance(broken, Exception):
+                raise broken
+            return broken
+
+        monkeypatch.setattr(fuzzed.gateway, "_models", answer)
+        with requests.Session() as session, pytest.raises(BaseExceptionGroup):
+            _fuzz(models, 1, session)
