@@ -77,20 +77,6 @@ def run_server(
         listener.close()
 
 
-def config_of(app: ASGIApp, guard: Guard | None = None) -> uvicorn.Config:
-    """How we serve: quietly, and wary of who connects."""
-    return uvicorn.Config(
-        app,
-        http=wary(guard),
-        ws="none",
-        h11_max_incomplete_event_size=2 * HEAD_BYTES,
-        log_level="error",
-        access_log=False,
-        timeout_graceful_shutdown=int(_GRACE_SECONDS),
-        server_header=False,
-    )
-
-
 class _Server(uvicorn.Server):
     """Uvicorn's server, which drains before it closes its port."""
 
@@ -132,3 +118,17 @@ def _refused(error: Exception, host: str, port: int) -> UserError:
     if code == errno.EACCES:
         return UserError(f"port {port} needs more rights", field="serving.port", expected="a port above 1023")
     return UserError(f"cannot listen on {host}:{port} ({error})", field="serving.port", expected="0 to 65535")
+
+
+def config_of(app: ASGIApp, guard: Guard | None = None) -> uvicorn.Config:
+    """How we serve: quietly, and wary of who connects."""
+    return uvicorn.Config(
+        app,
+        http=wary(guard),
+        ws="none",
+        h11_max_incomplete_event_size=2 * HEAD_BYTES,
+        log_level="error",
+        access_log=False,
+        timeout_graceful_shutdown=int(_GRACE_SECONDS),
+        server_header=False,
+    )
