@@ -5,13 +5,15 @@ NAME ?= train
 VENV := .venv
 BIN := $(VENV)/bin
 READY := $(VENV)/.ready
+NODE := tests/clients/node
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo bench check format lint types imports test docs lock clean
+.PHONY: help setup demo bench check format lint types imports test fuzz docs lock clean
 
 help:
 	@echo "make demo    the loop once, on a real model (ARGS=--json for one document)"
 	@echo "make check   formatter, linter, strict types, import contracts, tests, the README's short commands"
+	@echo "make fuzz    5,000 cases of schemathesis over the gateway's API"
 	@echo "make bench   measure against a peer (NAME=train; ARGS=--json for one object)"
 	@echo "make lock    renew lock/requirements.txt after a change of dependencies"
 
@@ -25,6 +27,12 @@ $(READY): lock/requirements.txt pyproject.toml
 	@$(BIN)/python -m pip install --quiet --disable-pip-version-check torch==2.13.0 >&2
 	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation -e . >&2
 	@touch $@
+
+# The npm client that the gateway is tried with; where there is no npm, or no network for it, its tests skip.
+$(NODE)/node_modules/.package-lock.json: $(NODE)/package-lock.json
+	@if command -v npm >/dev/null; then \
+	  (cd $(NODE) && npm ci --silent >/dev/null 2>&1 && touch node_modules/.package-lock.json) || echo "no npm client: its tests skip" >&2; \
+	fi
 
 demo: setup
 	@$(BIN)/trimtab demo $(ARGS)
@@ -46,8 +54,11 @@ types: setup
 imports: setup
 	$(BIN)/lint-imports
 
-test: setup
+test: setup $(NODE)/node_modules/.package-lock.json
 	$(BIN)/pytest
+
+fuzz: setup
+	TRIMTAB_CASES=5000 $(BIN)/pytest tests/serve/test_schemathesis.py -s
 
 docs: setup
 	$(BIN)/python tests/readme_commands.py README.md

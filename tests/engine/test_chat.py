@@ -6,9 +6,10 @@ from dataclasses import replace
 
 import pytest
 
-from trimtab.engine import Caps, Chat, Chunk, Handle, Request, Sampling, TorchEngine, generate
+from trimtab.engine import ANY_TOOL, Caps, Chat, Chunk, Form, Handle, Request, Sampling, TorchEngine, generate
+from trimtab.engine.demand import constraint_of
 from trimtab.model import Dialect
-from trimtab.records import Message, ToolCall, UserError
+from trimtab.records import Message, ToolCall, ToolSchema, UserError
 
 ASK = (Message("user", "hello there"),)
 
@@ -162,3 +163,32 @@ def test_cancelling_frees_the_slot_of_a_real_engine(torch_engine: TorchEngine, d
             await asyncio.sleep(0.001)
 
     asyncio.run(asyncio.wait_for(scenario(), 20))
+
+
+TWO = (
+    'Let me see. <tool_call>\n{"name": "a", "arguments": {"x": "</tool_call>"}}\n</tool_call>\n'
+    '<tool_call>\n{"name": "b", "arguments": {}}\n</tool_call> and more'
+)
+
+
+@pytest.mark.parametrize("thought", ["", "<think>\nWhich? <tool_call> perhaps.\n</think>\n\n"])
+def test_a_turn_of_one_call_ends_with_its_first(dialect: Dialect, thought: str) -> None:
+    engine, heard = Scripted(dialect, thought + TWO), list[str]()
+    tool: ToolSchema = {"type": "function", "function": {"name": "a", "parameters": {"type": "object"}}}
+    both = asyncio.run(Chat(Scripted(dialect, thought + TWO), dialect).reply(ASK, [tool]))
+    assert [call.name for call in both.message.tool_calls] == ["a", "b"]
+    reply = asyncio.run(Chat(engine, dialect).reply(ASK, [tool], Sampling(one_call=True), heard.append))
+    assert [(call.name, call.arguments) for call in reply.message.tool_calls] == [("a", {"x": "</tool_call>"})]
+    assert (reply.finish, reply.malformed, "".join(heard)) == ("stop", False, "Let me see.")
+    assert reply.text.endswith("</tool_call>")
+    assert len(reply.token_ids) < len(both.token_ids), "what comes after the call is not generated"
+    assert engine.slot.cancelled
+
+
+def test_a_required_call_and_an_answer_in_a_form_are_held_to_one_call(dialect: Dialect) -> None:
+    tool: ToolSchema = {"type": "function", "function": {"name": "a", "parameters": {"type": "object"}}}
+    for asked in (Sampling(call=ANY_TOOL), Sampling(form=Form("json_schema", "{}"))):
+        one, many = (constraint_of(dialect, [tool], replace(asked, one_call=one)) for one in (True, False))
+        assert one is not None
+        assert many is not None
+        assert (one.many, many.many) == (False, True)

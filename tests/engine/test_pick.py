@@ -38,6 +38,11 @@ def test_the_nucleus_cuts_the_tail_and_no_more() -> None:
     assert set(draws(Sampling(temperature=1.0, top_p=1e-6, seed=2))) == {0}
 
 
+@pytest.mark.parametrize("sampling", [Sampling(temperature=1.0, top_p=5e-324), Sampling(temperature=5e-324)])
+def test_what_is_nothing_to_float32_leaves_the_likeliest(sampling: Sampling) -> None:
+    assert set(draws(sampling, 50)) == {0}
+
+
 @given(st.lists(st.floats(0.01, 1), min_size=1, max_size=8), st.floats(0.05, 0.99))
 def test_the_nucleus_is_the_smallest_that_reaches_its_mass(weights: list[float], top_p: float) -> None:
     probs = torch.tensor(weights, dtype=torch.float64)

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from trimtab.engine import ANY_TOOL, Form, Sampling
 from trimtab.serve import ApiError
-from trimtab.serve.body import _ONLY, _parse, chat_request
+from trimtab.serve.body import ONLY, _parse, chat_request
 
 _USER = [{"role": "user", "content": "hi"}]
 _TOOL = {"type": "function", "function": {"name": "f", "parameters": {"type": "object"}}}
@@ -62,7 +62,7 @@ def _body(**fields: Any) -> dict[str, Any]:
         ({"top_logprobs": 0}, "top_logprobs"),
         ({"logprobs": True, "top_logprobs": 21}, "top_logprobs"),
         ({"frobnicate": 1}, "frobnicate"),
-        *(({name: [1] if isinstance(only, dict) else 2}, name) for name, only in _ONLY.items()),
+        *(({name: [1] if isinstance(only, dict) else 2}, name) for name, only in ONLY.items()),
     ],
 )
 def test_what_is_wrong_is_named(fields: dict[str, Any], param: str) -> None:
@@ -79,7 +79,7 @@ def test_a_body_without_its_parts_is_refused(body: Any) -> None:
 
 
 def test_the_one_supported_value_is_taken() -> None:
-    assert chat_request(_body(**_ONLY)) == chat_request(_body()) == chat_request(_body(**dict.fromkeys(_ONLY)))
+    assert chat_request(_body(**ONLY)) == chat_request(_body()) == chat_request(_body(**dict.fromkeys(ONLY)))
 
 
 def test_what_has_no_effect_is_taken_without_one() -> None:
@@ -131,7 +131,16 @@ def test_a_conversation_with_tool_results_is_taken() -> None:
 
 @pytest.mark.parametrize(
     "data",
-    [b"", b"{", b"\xff", b'{"a": NaN}', b'{"a": "\\ud83d"}', b"[" * 100_000, b'{"a": ' + b"9" * 5000 + b"}"],
+    [
+        b"",
+        b"{",
+        b"\xff",
+        b'{"a": NaN}',
+        b'{"a": "\\ud83d"}',
+        b'{"a": {"b": 1, "b": 1}}',
+        b"[" * 100_000,
+        b'{"a": ' + b"9" * 5000 + b"}",
+    ],
 )
 def test_what_is_no_json_is_a_400(data: bytes) -> None:
     with pytest.raises(ApiError) as caught:
@@ -143,3 +152,14 @@ def test_what_is_no_json_is_a_400(data: bytes) -> None:
 def test_what_is_json_is_read_as_it_is(value: dict[str, Any]) -> None:
     assert _parse(json.dumps(value).encode()) == value
     assert _parse(json.dumps(value, ensure_ascii=False).encode()) == value
+
+
+def test_one_call_at_most_where_parallel_calls_are_refused() -> None:
+    def changes(**fields: Any) -> dict[str, Any]:
+        return dict(chat_request(_body(**fields)).changes)
+
+    assert changes(tools=[_TOOL], parallel_tool_calls=False) == {"one_call": True}
+    assert changes(tools=[_TOOL], parallel_tool_calls=True) == changes(parallel_tool_calls=True) == {}
+    with pytest.raises(ApiError) as caught:
+        changes(parallel_tool_calls=False)
+    assert (caught.value.status, caught.value.param) == (400, "parallel_tool_calls")

@@ -11,7 +11,7 @@ from trimtab.engine.detokenise import Detokeniser, StopStrings
 from trimtab.engine.pieces import Piece, answer_pieces
 from trimtab.engine.post import Post
 from trimtab.engine.scope import CACHE_SCOPE
-from trimtab.model.calls import OPEN, split_reasoning
+from trimtab.model.calls import OPEN, first_call_end, split_reasoning
 from trimtab.model.dialect import Dialect
 from trimtab.records import Message, ToolSchema, UserError
 
@@ -167,6 +167,7 @@ class _Turn:
         self._raw = raw
         self._dialect = dialect
         self._spell = sampling.top_logprobs is not None
+        self._one_call = sampling.one_call
         self._constraint: Constraint | None = request.constraint
         self._stop_ids = frozenset(sampling.stop_ids)
         self._on_text = on_text
@@ -187,12 +188,23 @@ class _Turn:
         if not self._stops.hit and chunk.finish is not None:
             self._text += self._stops.push(self._detokeniser.flush())
             self._text += self._stops.flush()
-        over = self._stops.hit or chunk.finish is not None
+        called = self._called()
+        over = self._stops.hit or called or chunk.finish is not None
         if over:
-            self._finish = "stop" if self._stops.hit else chunk.finish or "error"
+            self._finish = "stop" if self._stops.hit or called else chunk.finish or "error"
             self._error = chunk.error
         self._show(final=over)
         return over
+
+    def _called(self) -> bool:
+        """Whether the one call that the turn may make is whole; what came after it is cut."""
+        if not self._one_call or self._literal:
+            return False
+        reasoning, rest = split_reasoning(self._text)
+        if (reasoning is not None and not rest) or (end := first_call_end(rest)) is None:
+            return False
+        self._text = self._text[: len(self._text) - len(rest) + end]
+        return True
 
     @property
     def _literal(self) -> bool:

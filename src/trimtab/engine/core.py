@@ -47,7 +47,8 @@ class Sampling:
 
     The same ``seed``, prompt and weights give the same tokens, whatever else the engine is busy with. ``form``: what
     the answer must be; ``call``: the tool that must be called, ``ANY_TOOL`` for one or more of those offered;
-    ``top_logprobs`` asks for the answer's tokens with that many alternatives. The chat layer sees to these three.
+    ``one_call``: the turn ends with its first call; ``top_logprobs`` asks for the answer's tokens with that many
+    alternatives. The chat layer sees to these four.
     """
 
     max_tokens: int = 128
@@ -59,6 +60,7 @@ class Sampling:
     form: Form | None = None
     call: str | None = None
     top_logprobs: int | None = None
+    one_call: bool = False
 
 
 ANY_TOOL = "*"

@@ -14,12 +14,15 @@ def constraint_of(dialect: Dialect, tools: Sequence[ToolSchema], sampling: Sampl
     """The constraint that ``sampling.form`` and ``sampling.call`` mean while ``tools`` are offered; None for none.
 
     A form holds the answer; while tools are offered the turn may call one or more of them instead. A required call
-    leaves no room for an answer. Raises UserError where the tool is not offered.
+    leaves no room for an answer. Where nothing else is asked, ``one_call`` needs no constraint: a turn that is ended
+    after its first call is what a grammar of one call would have let through. Raises UserError where the tool is not
+    offered.
     """
     if sampling.call is not None:
-        return Constraint(calls=_calls(dialect, _named(tools, sampling.call)), many=sampling.call == ANY_TOOL)
+        many = sampling.call == ANY_TOOL and not sampling.one_call
+        return Constraint(calls=_calls(dialect, _named(tools, sampling.call)), many=many)
     if sampling.form is not None:
-        return Constraint(sampling.form, _calls(dialect, tools), many=True)
+        return Constraint(sampling.form, _calls(dialect, tools), many=not sampling.one_call)
     return None
 
 

@@ -5,6 +5,8 @@ from torch import Tensor
 
 from trimtab.engine.core import Sampling
 
+_COLDEST = 1e-6  # a temperature below it is 0 to float32, or divides logits beyond what it holds
+
 
 def pick(
     logits_V: Tensor, sampling: Sampling, generator: torch.Generator, allowed_V: Tensor | None = None
@@ -30,7 +32,7 @@ def generator_of(sampling: Sampling) -> torch.Generator:
 
 
 def _draw(logits_V: Tensor, sampling: Sampling, generator: torch.Generator) -> int:
-    probs_V = (logits_V / sampling.temperature).softmax(0)
+    probs_V = (logits_V / max(sampling.temperature, _COLDEST)).softmax(0)
     if sampling.top_p < 1:
         probs_V = _nucleus(probs_V, sampling.top_p)
     return int(torch.multinomial(probs_V, 1, generator=generator))
@@ -40,4 +42,5 @@ def _nucleus(probs_V: Tensor, top_p: float) -> Tensor:
     """The likeliest tokens that reach ``top_p`` together, the one that crosses it included; the rest 0."""
     sorted_V, order_V = probs_V.sort(descending=True)
     outside_V = sorted_V.cumsum(0) - sorted_V >= top_p
+    outside_V[0] = False  # also where float32 takes top_p for 0
     return probs_V.index_fill(0, order_V[outside_V], 0.0)

@@ -2,6 +2,7 @@
 
 import json
 import re
+from collections.abc import Iterator
 from typing import Any, NoReturn
 
 from trimtab.records import ToolCall, UserError, tool_call_from_json
@@ -49,7 +50,24 @@ def split_calls(text: str) -> tuple[str, tuple[ToolCall, ...], bool]:
     """
     calls: list[ToolCall] = []
     rest: list[str] = []
-    end = start = 0
+    end = 0
+    for begin, after, call in _found(text):
+        calls.append(call)
+        rest.append(text[end:begin].strip())
+        end = after
+    rest.append(text[end:].strip())
+    content = "\n".join(part for part in rest if part)
+    return unescape(content), tuple(calls), OPEN in content or CLOSE in content
+
+
+def first_call_end(text: str) -> int | None:
+    """Where the first whole call of an assistant's text ends; None where there is none (yet)."""
+    return next((after for _, after, _ in _found(text)), None)
+
+
+def _found(text: str) -> Iterator[tuple[int, int, ToolCall]]:
+    """Each call that parses: where it begins, where it ends, and what it is."""
+    start = 0
     while match := _CALL.search(text, start):
         body = match.group(1)
         start = match.end()
@@ -58,12 +76,7 @@ def split_calls(text: str) -> tuple[str, tuple[ToolCall, ...], bool]:
         if opened and value_end and (closing := _CLOSING.match(text, value_end)):
             body, start = text[opened.end() : value_end], closing.end()
         if (call := _call(body)) is not None:
-            calls.append(call)
-            rest.append(text[end : match.start()].strip())
-            end = start
-    rest.append(text[end:].strip())
-    content = "\n".join(part for part in rest if part)
-    return unescape(content), tuple(calls), OPEN in content or CLOSE in content
+            yield match.start(), start, call
 
 
 def visible(text: str, *, final: bool) -> str:

@@ -42,6 +42,7 @@ class ChatBody(BaseModel):
     stream_options: StreamOptions | None = None
     tools: list[Any] | None = Field(default=None, min_length=1)
     tool_choice: ToolChoice | None = None
+    parallel_tool_calls: bool | None = None
     temperature: float | None = Field(default=None, ge=0, le=2)
     top_p: float | None = Field(default=None, gt=0, le=1)
     max_tokens: int | None = Field(default=None, ge=1)
@@ -63,14 +64,12 @@ class ChatBody(BaseModel):
     frequency_penalty: float | None = None
     presence_penalty: float | None = None
     logit_bias: dict[str, Any] | None = None
-    parallel_tool_calls: bool | None = None
 
 
-_ONLY: Mapping[str, Any] = {
+ONLY: Mapping[str, Any] = {
     "frequency_penalty": 0,
     "presence_penalty": 0,
     "logit_bias": {},
-    "parallel_tool_calls": True,
 }
 
 
@@ -124,7 +123,7 @@ async def read_json(request: Request, limit: int, seconds: float) -> Any:
 def chat_request(body: Any) -> ChatRequest:
     """A chat completion request from its JSON. Raises ApiError 400 that names the field."""
     fields = validated(ChatBody, body)
-    check_only(fields, _ONLY)
+    check_only(fields, ONLY)
     if fields.stream_options is not None and not fields.stream:
         raise ApiError(400, "stream_options needs stream = true.", param="stream_options", code="invalid_value")
     try:
@@ -155,11 +154,19 @@ def _parse(data: bytes) -> Any:
         raise ValueError(f"{name} is no JSON value")
 
     try:
-        value = json.loads(data, parse_constant=refuse)
+        value = json.loads(data, parse_constant=refuse, object_pairs_hook=_once)
         if b"\\u" in data:  # the escape of half a character parses, and is no text
             json.dumps(value, ensure_ascii=False).encode()
     except (ValueError, RecursionError) as error:
         raise ApiError(400, f"The body is not valid JSON ({error}).", code="invalid_json") from error
+    return value
+
+
+def _once(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    """An object whose keys differ: of two with one name, one reader takes the first and another the last."""
+    value = dict(pairs)
+    if len(value) < len(pairs):
+        raise ValueError("an object has a key twice")
     return value
 
 
@@ -221,10 +228,13 @@ def _shape(fields: ChatBody, tools: tuple[ToolSchema, ...]) -> dict[str, Any]:
     """What the answer must be, and whether its log-probs are wanted."""
     if fields.top_logprobs is not None and not fields.logprobs:
         raise ApiError(400, "top_logprobs needs logprobs = true.", param="top_logprobs", code="invalid_value")
+    if fields.parallel_tool_calls is False and not tools:
+        raise ApiError(400, "parallel_tool_calls needs tools.", param="parallel_tool_calls", code="invalid_value")
     given = {
         "form": form_of(fields.response_format),
         "call": call_of(fields.tool_choice, tools),
         "top_logprobs": (fields.top_logprobs or 0) if fields.logprobs else None,
+        "one_call": True if fields.parallel_tool_calls is False else None,
     }
     return {name: value for name, value in given.items() if value is not None}
 

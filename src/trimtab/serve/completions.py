@@ -26,8 +26,8 @@ from trimtab.tools import Reply, Toolbox
 if TYPE_CHECKING:
     from trimtab.serve.gateway import Gateway
 
-_MOST_PROMPTS = 16
-_PLAIN: dict[str, Any] = {
+MOST_PROMPTS = 16
+PLAIN: dict[str, Any] = {
     "n": 1,
     "best_of": 1,
     "echo": False,
@@ -68,12 +68,12 @@ class CompletionBody(BaseModel):
 def completion_requests(body: Any) -> list[ChatRequest]:
     """One request a prompt, each prompt as a user's message without tools. Raises ApiError 400."""
     fields = validated(CompletionBody, body)
-    check_only(fields, _PLAIN)
+    check_only(fields, PLAIN)
     if fields.stream_options is not None and not fields.stream:
         raise ApiError(400, "stream_options needs stream = true.", param="stream_options", code="invalid_value")
     prompts = [fields.prompt] if isinstance(fields.prompt, str) else fields.prompt
-    if not 0 < len(prompts) <= _MOST_PROMPTS:
-        raise ApiError(400, f"prompt takes 1 to {_MOST_PROMPTS} texts.", param="prompt", code="invalid_value")
+    if not 0 < len(prompts) <= MOST_PROMPTS:
+        raise ApiError(400, f"prompt takes 1 to {MOST_PROMPTS} texts.", param="prompt", code="invalid_value")
     shared = ChatRequest(
         model=fields.model,
         messages=(),

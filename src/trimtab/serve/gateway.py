@@ -91,27 +91,43 @@ class Gateway:
         tenant = self._admit(request)
         self.in_flight += 1
         try:
-            yield tenant
-        except BaseException as error:
+            with self._limits_told(tenant):
+                yield tenant
+        except BaseException:
             self.in_flight -= 1
-            if isinstance(error, ApiError):
-                error.headers = {**self._tenants.headers(tenant), **error.headers}
+            raise
+
+    @contextmanager
+    def _limits_told(self, tenant: Tenant) -> Iterator[dict[str, str]]:
+        """The tenant's rate-limit headers, which go out with a refusal too."""
+        try:
+            yield dict(self._tenants.headers(tenant))
+        except ApiError as error:
+            error.headers = {**self._tenants.headers(tenant), **error.headers}
             raise
 
     async def models(self, request: Request) -> Response:
         tenant = self.tenant(request)
+        with self._limits_told(tenant) as headers:
+            return JSONResponse(self._models(request, tenant), headers=headers)
+
+    def _models(self, request: Request, tenant: Tenant) -> dict[str, Any]:
         names = filter(tenant.may_use, self.arms.models())
         data = [{"id": name, "object": "model", "created": 0, "owned_by": "trimtab"} for name in names]
         if (wanted := request.path_params.get("model")) is None:
-            return JSONResponse({"object": "list", "data": data})
+            return {"object": "list", "data": data}
         for row in data:
             if row["id"] == wanted:
-                return JSONResponse(row)
+                return row
         raise unknown_model(wanted)
 
     async def feedback(self, request: Request) -> Response:
         """Take what a person said; the same words on the same trace, or the same id, count once."""
         tenant = self.tenant(request)
+        with self._limits_told(tenant) as headers:
+            return JSONResponse(await self._said(request, tenant), headers=headers)
+
+    async def _said(self, request: Request, tenant: Tenant) -> dict[str, Any]:
         body = await read_json(request, self.config.body_bytes, self.config.body_seconds)
         said = self._feedback(body)
         if not await self.knows(said.trace, tenant.name):
@@ -120,7 +136,7 @@ class Gateway:
             await self.outbox.feedback(owned(said, tenant))
         except Exception as error:  # the named boundary: whatever the sink raised
             raise ApiError(503, "The feedback could not be written; try again.", code="not_written") from error
-        return JSONResponse({"id": said.id, "object": "feedback", "trace": said.trace})
+        return {"id": said.id, "object": "feedback", "trace": said.trace}
 
     async def health(self, request: Request) -> Response:
         """Whether the process lives."""

@@ -1,14 +1,17 @@
 """The API's own description: an OpenAPI 3.1 document from the models that check the bodies."""
 
+from collections.abc import Mapping
 from functools import cache
 from typing import Any
 
 from pydantic import BaseModel, ConfigDict, Field
 
 from trimtab import __version__
-from trimtab.serve.body import ChatBody
-from trimtab.serve.completions import CompletionBody
+from trimtab.serve.answers import ANSWERS, ASKING, READING
+from trimtab.serve.body import ONLY, ChatBody
+from trimtab.serve.completions import MOST_PROMPTS, PLAIN, CompletionBody
 
+_FAILED = {"500": ASKING["500"]}
 _REF = "#/components/schemas/{model}"
 _TEXT: dict[str, Any] = {"type": "string"}
 _PARTS = {
@@ -19,16 +22,44 @@ _PARTS = {
         "properties": {"type": {"const": "text"}, "text": _TEXT},
     },
 }
-_MESSAGE = {
+_CONTENT = {"anyOf": [_TEXT, _PARTS]}
+_CALL = {
     "type": "object",
-    "required": ["role"],
+    "required": ["id", "type", "function"],
     "properties": {
-        "role": {"enum": ["system", "developer", "user", "assistant", "tool"]},
-        "content": {"anyOf": [_TEXT, _PARTS, {"type": "null"}]},
-        "tool_calls": {"type": ["array", "null"], "items": {"type": "object"}},
-        "tool_call_id": {"type": ["string", "null"]},
-        "name": {"type": ["string", "null"]},
+        "id": {"type": "string", "minLength": 1},
+        "type": {"const": "function"},
+        "function": {
+            "type": "object",
+            "required": ["name", "arguments"],
+            "properties": {
+                "name": {"type": "string", "minLength": 1},
+                "arguments": {"anyOf": [_TEXT, {"type": "object"}], "description": "A JSON object, or one as a text"},
+            },
+            "additionalProperties": False,
+        },
     },
+    "additionalProperties": False,
+}
+_CALLS = {"type": "array", "minItems": 1, "items": _CALL}
+
+
+def _message(roles: list[str], required: list[str], **properties: Any) -> dict[str, Any]:
+    return {
+        "type": "object",
+        "required": ["role", *required],
+        "properties": {"role": {"enum": roles}, **properties},
+        "additionalProperties": False,
+    }
+
+
+_MESSAGE = {
+    "anyOf": [
+        _message(["system", "developer", "user"], ["content"], content=_CONTENT, name=_TEXT),
+        _message(["assistant"], ["content"], content=_CONTENT, name=_TEXT),
+        _message(["assistant"], ["tool_calls"], content={"type": ["string", "null"]}, tool_calls=_CALLS),
+        _message(["tool"], ["content", "tool_call_id"], content=_CONTENT, tool_call_id=_TEXT),
+    ]
 }
 _TOOL = {
     "type": "object",
@@ -85,11 +116,17 @@ class EmbeddingBody(BaseModel):
 @cache
 def document() -> dict[str, Any]:
     """The OpenAPI document of every route of the gateway."""
-    schemas: dict[str, Any] = {"Error": _ERROR, "Message": _MESSAGE, "Tool": _TOOL}
+    schemas: dict[str, Any] = {"Error": _ERROR, "Message": _MESSAGE, "Tool": _TOOL, **ANSWERS}
     for kind in (ChatBody, CompletionBody, FeedbackBody, EmbeddingBody):
         schema = kind.model_json_schema(ref_template=_REF)
         schemas |= schema.pop("$defs", {})
         schemas[kind.__name__] = schema
+    for kind, only in ((ChatBody, ONLY), (CompletionBody, PLAIN)):
+        for name, value in only.items():
+            schemas[kind.__name__]["properties"][name] = {"enum": [None] if value is None else [None, value]}
+    said = {"type": "string", "minLength": 1}
+    prompts = {"type": "array", "minItems": 1, "maxItems": MOST_PROMPTS, "items": said}
+    schemas["CompletionBody"]["properties"]["prompt"] = {"anyOf": [said, prompts]}
     chat = schemas["ChatBody"]["properties"]
     chat["messages"] = {"type": "array", "minItems": 1, "items": {"$ref": _REF.format(model="Message")}}
     listed = {"type": "array", "minItems": 1, "items": {"$ref": _REF.format(model="Tool")}}
@@ -109,36 +146,44 @@ def document() -> dict[str, Any]:
 def _paths() -> dict[str, Any]:
     model = {"name": "model", "in": "path", "required": True, "schema": _TEXT}
     return {
-        "/v1/chat/completions": {"post": _post("Answer a conversation.", "ChatBody", stream=True)},
-        "/v1/completions": {"post": _post("Go on with a text.", "CompletionBody", stream=True)},
-        "/v1/embeddings": {"post": _post("No embedding model is configured: 404.", "EmbeddingBody", ok=False)},
-        "/v1/feedback": {"post": _post("Say something of an answer.", "FeedbackBody")},
-        "/v1/models": {"get": _get("The models that are served.")},
-        "/v1/models/{model}": {"get": {**_get("One of them."), "parameters": [model]}},
-        "/health": {"get": _get("Whether the process lives.")},
-        "/ready": {"get": _get("Whether requests should come here; 503 with reasons where not.", also="503")},
-        "/metrics": {"get": _get("Prometheus' text format.", kind="text/plain")},
-        "/openapi.json": {"get": _get("This document.")},
+        "/v1/chat/completions": {"post": _post("Answer a conversation.", "ChatBody", "ChatCompletion", stream=True)},
+        "/v1/completions": {"post": _post("Go on with a text.", "CompletionBody", "TextCompletion", stream=True)},
+        "/v1/embeddings": {"post": _post("No embedding model is configured: 404.", "EmbeddingBody", None)},
+        "/v1/feedback": {"post": _post("Say something of an answer.", "FeedbackBody", "FeedbackTaken")},
+        "/v1/models": {"get": _get("The models that are served.", "Models", READING)},
+        "/v1/models/{model}": {"get": {**_get("One of them.", "Model", READING), "parameters": [model]}},
+        "/health": {"get": _get("Whether the process lives.", "Health")},
+        "/ready": {"get": _get("Whether requests should come here; 503 with reasons where not.", "Ready", also="503")},
+        "/metrics": {"get": _get("Prometheus' text format.", None)},
+        "/openapi.json": {"get": _get("This document.", "Document")},
     }
 
 
-def _post(summary: str, body: str, *, stream: bool = False, ok: bool = True) -> dict[str, Any]:
-    schema = {"$ref": _REF.format(model=body)}
-    kinds: dict[str, Any] = {"application/json": {}, **({"text/event-stream": {}} if stream else {})}
-    answer = {"200": {"description": "OK", "content": kinds}} if ok else {}
+def _post(summary: str, body: str, answer: str | None, *, stream: bool = False) -> dict[str, Any]:
+    kinds = {**_json(answer or ""), **({"text/event-stream": {}} if stream else {})}
+    answers = {"200": {"description": "OK", "content": kinds}} if answer else {}
     return {
         "summary": summary,
-        "requestBody": {"required": True, "content": {"application/json": {"schema": schema}}},
-        "responses": answer | {"default": _error()},
+        "requestBody": {"required": True, "content": _json(body)},
+        "responses": answers | _errors(ASKING),
     }
 
 
-def _get(summary: str, *, kind: str = "application/json", also: str | None = None) -> dict[str, Any]:
-    answer = {"description": "OK", "content": {kind: {}}}
-    more = {also: {**answer, "description": "Not now"}} if also else {}
-    return {"summary": summary, "responses": {"200": answer, **more, "default": _error()}}
+def _get(
+    summary: str, answer: str | None, errors: Mapping[str, str] = _FAILED, *, also: str | None = None
+) -> dict[str, Any]:
+    """``answer`` None: a plain text; ``also``: another status with the same answer."""
+    content = _json(answer) if answer else {"text/plain": {"schema": _TEXT}}
+    more = {also: {"description": "Not now", "content": content}} if also else {}
+    return {
+        "summary": summary,
+        "responses": {"200": {"description": "OK", "content": content}, **more, **_errors(errors)},
+    }
 
 
-def _error() -> dict[str, Any]:
-    content = {"application/json": {"schema": {"$ref": _REF.format(model="Error")}}}
-    return {"description": "What was wrong, in OpenAI's error shape", "content": content}
+def _errors(described: Mapping[str, str]) -> dict[str, Any]:
+    return {status: {"description": said, "content": _json("Error")} for status, said in described.items()}
+
+
+def _json(schema: str) -> dict[str, Any]:
+    return {"application/json": {"schema": {"$ref": _REF.format(model=schema)}}}

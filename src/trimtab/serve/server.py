@@ -13,6 +13,7 @@ import uvicorn
 from starlette.types import ASGIApp
 
 from trimtab.records import UserError
+from trimtab.serve.wary import HEAD_BYTES, Guard, wary
 
 _GRACE_SECONDS = 30.0
 
@@ -69,9 +70,7 @@ def run_server(
     taken or the host is not this machine's.
     """
     listener = listener or bind(host, port)
-    config = uvicorn.Config(
-        app, log_level="warning", access_log=False, timeout_graceful_shutdown=int(_GRACE_SECONDS), server_header=False
-    )
+    config = config_of(app)
     try:
         if on_ready is not None:
             on_ready(url_of(listener))
@@ -134,3 +133,17 @@ def _refused(error: Exception, host: str, port: int) -> UserError:
     if code == errno.EACCES:
         return UserError(f"port {port} needs more rights", field="serving.port", expected="a port above 1023")
     return UserError(f"cannot listen on {host}:{port} ({error})", field="serving.port", expected="0 to 65535")
+
+
+def config_of(app: ASGIApp, guard: Guard | None = None) -> uvicorn.Config:
+    """How we serve: quietly, and wary of who connects."""
+    return uvicorn.Config(
+        app,
+        http=wary(guard),
+        ws="none",
+        h11_max_incomplete_event_size=2 * HEAD_BYTES,
+        log_level="error",
+        access_log=False,
+        timeout_graceful_shutdown=int(_GRACE_SECONDS),
+        server_header=False,
+    )

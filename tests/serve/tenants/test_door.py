@@ -3,7 +3,7 @@
 import asyncio
 from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import pytest
 from tests.serve.conftest import Spoken
@@ -95,6 +95,23 @@ def test_answers_carry_openais_rate_limit_headers(bench: Make, office: Office, s
     assert int(later["x-ratelimit-remaining-tokens"]) == int(headers["x-ratelimit-remaining-tokens"]) - 10
     bad = made.ask(headers=acme, messages=[])
     assert (bad.status_code, bad.headers["x-ratelimit-remaining-requests"]) == (400, "58")
+
+
+def test_the_other_routes_tell_the_limits_too_and_take_nothing(bench: Make, office: Office) -> None:
+    made = bench(tenants=office.door)
+    acme, other = office.key("acme", requests_per_minute=60), office.key("other")
+    trace = made.ask(headers=acme).json()["id"]
+
+    def remaining(response: Any, status: int) -> str | None:
+        assert response.status_code == status
+        return cast(str | None, response.headers.get("x-ratelimit-remaining-requests"))
+
+    for _ in range(2):
+        assert remaining(made.client.get("/v1/models", headers=acme), 200) == "59"
+        assert remaining(made.client.get("/v1/models/never", headers=acme), 404) == "59"
+        for body, status in (({"trace": trace, "thumb": True}, 200), ({"trace": "x", "thumb": True}, 404), ({}, 400)):
+            assert remaining(made.client.post("/v1/feedback", json=body, headers=acme), status) == "59"
+    assert remaining(made.client.get("/v1/models", headers=other), 200) is None
 
 
 def test_too_fast_is_a_429_that_says_when_and_time_heals_it(bench: Make, office: Office) -> None:
