@@ -37,6 +37,8 @@ class Caps:
     """What it can hold a completion's text to; anything else is refused."""
     top_logprobs: int = 0
     """Most alternatives a position that it gives log-probs of, beside the sampled token's."""
+    speculates: str = ""
+    """How it guesses ahead: ``lookup`` or ``draft``; empty where every token takes a forward of its own."""
 
 
 @dataclass(frozen=True, slots=True)
