@@ -64,8 +64,10 @@ class OpenVinoEngine:
         if threads is not None:
             properties["INFERENCE_NUM_THREADS"] = threads
         self._build = _Build(gguf_of(folder, workdir, weights=self.weights), properties, cache_gb)
-        fast = properties_of(speculation, _draft(speculation, folder, workdir), _HINTS[precision], threads)
-        fast_build = _Build(self._build.gguf, properties | fast, cache_gb)
+        fast = properties_of(speculation, _draft(speculation, folder, workdir), _HINTS[precision], threads, cache_gb)
+        whole = facts.context + _CAPACITY * (1 + (speculation.tokens if speculation else 0))
+        batch_tokens = whole if speculation is not None and speculation.way == "draft" else _BATCH_TOKENS
+        fast_build = _Build(self._build.gguf, properties | fast, cache_gb, batch_tokens)
         self.caps = Caps(
             f"openvino-{precision}",
             continuous=True,
@@ -139,7 +141,10 @@ def _draft(speculation: Speculation | None, folder: Path, workdir: Path | None) 
 class _Build:
     """All that a pipeline is opened from."""
 
-    def __init__(self, gguf: Path, properties: dict[str, Any], cache_gb: int) -> None:
+    def __init__(
+        self, gguf: Path, properties: dict[str, Any], cache_gb: int, batch_tokens: int = _BATCH_TOKENS
+    ) -> None:
+        self._batch_tokens = batch_tokens
         self.gguf, self._properties, self._cache_gb = gguf, properties, cache_gb
 
     def __call__(self, *, prefix_cache: bool) -> Any:
@@ -147,7 +152,7 @@ class _Build:
 
         scheduler = genai.SchedulerConfig()
         scheduler.cache_size = self._cache_gb
-        scheduler.max_num_batched_tokens = _BATCH_TOKENS
+        scheduler.max_num_batched_tokens = self._batch_tokens
         scheduler.max_num_seqs = _CAPACITY
         scheduler.enable_prefix_caching = prefix_cache
         return genai.ContinuousBatchingPipeline(str(self.gguf), scheduler, "CPU", dict(self._properties))
