@@ -267,9 +267,13 @@ def test_cancelling_one_leaves_the_others_their_plain_answers(pair: tuple[Engine
     fast, plain = pair
     first, other = repeating(prompts, 9, 6, seed=7)
     some, over = threading.Event(), threading.Event()
-    handle = fast.submit(
-        Request(first, Sampling(max_tokens=3000)), lambda chunk: (some.set(), chunk.finish and over.set(), None)[2]
-    )
+
+    def hear(chunk: Chunk) -> None:
+        some.set()
+        if chunk.finish is not None:
+            over.set()
+
+    handle = fast.submit(Request(first, Sampling(max_tokens=3000)), hear)
     assert some.wait(30)
     handle.cancel()
     request = Request(other, Sampling(max_tokens=20))

@@ -92,7 +92,7 @@ def _save_ir(gguf: Path) -> None:
 
 def _save_tokenizer(draft: Path, folder: Path) -> None:
     import openvino as ov
-    from openvino_tokenizers import convert_tokenizer
+    from openvino_tokenizers import convert_tokenizer  # type: ignore[import-untyped]
 
     from trimtab.model import load_tokenizer
 

@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from trimtab.engine import Chat, Engine, Sampling, open_engine
+from trimtab.engine import Chat, Engine, Sampling, Speculation, open_engine
 from trimtab.guard import PolicyGuards, load_policy
 from trimtab.loop.config import PlanLimits, Serving
 from trimtab.loop.workspace import Workspace
@@ -53,13 +53,24 @@ def toolbox_of(workspace: Workspace, effects: Effects) -> Toolbox:
     return load_tools(workspace.path(files.tools), effects, Index(load_documents(workspace.path(files.knowledge))))
 
 
-def open_arm(store: Store, behaviour: Behaviour, serving: Serving, effects: Effects, *, private: bool = False) -> Arm:
+def open_arm(
+    store: Store,
+    behaviour: Behaviour,
+    serving: Serving,
+    effects: Effects,
+    *,
+    private: bool = False,
+    speculation: Speculation | None = None,
+) -> Arm:
     """Load a release's engine and compose its assistant, from artefacts alone.
 
     ``private``: several tenants ask, so that an engine which cannot keep their prefixes apart keeps none.
+    ``speculation`` changes how fast the same answers come.
     """
     folder = store.artefacts.path(behaviour.model)
-    engine = open_engine(serving.engine, folder, **_options(store, behaviour, serving, private))
+    engine = open_engine(
+        serving.engine, folder, speculation=speculation, **_options(store, behaviour, serving, private)
+    )
     chat = Chat(engine, Dialect.of(folder))
     return Arm(behaviour, _assistant(store, behaviour, chat, effects), engine, chat)
 

@@ -95,6 +95,10 @@ class Serving(Section):
     limits: PlanLimits = PlanLimits()
     capture: CapturePolicy = CapturePolicy()
     dollars_per_hour: float = Field(default=0.10, ge=0)
+    speculation: Literal["auto", "off", "lookup", "draft"] = "auto"
+    """How tokens are guessed ahead; ``auto`` as `trimtab speculate` measured for the release, and not at all before."""
+    draft: str = ""
+    """The model that drafts, with the release's tokenizer; empty: the release itself at four bits."""
 
 
 class Config(Section):

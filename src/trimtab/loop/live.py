@@ -10,6 +10,7 @@ from starlette.applications import Starlette
 
 from trimtab.loop.behaviour import open_arm
 from trimtab.loop.controller import Controller
+from trimtab.loop.speculation import speculation_of
 from trimtab.loop.workspace import Workspace
 from trimtab.observe import Meter as CostMeter
 from trimtab.observe import StoreSink
@@ -64,7 +65,10 @@ class Live:
 
     def _served(self, digest: str) -> Served:
         behaviour = get(self._store, digest).behaviour
-        arm = open_arm(self._store, behaviour, self._workspace.config.serving, self._store, private=self._private)
+        serving = self._workspace.config.serving
+        guess = speculation_of(self._store, behaviour, serving)
+        arm = open_arm(self._store, behaviour, serving, self._store, private=self._private, speculation=guess)
+        _log.info("release %s is decoded %s", digest[:12], f"by {guess.way}" if guess else "without guessing ahead")
         caps = arm.engine.caps
         self._mixes |= not caps.scoped_cache
         return Served(digest, arm.assistant, arm.close, arm.chat.complete, caps.context, caps.kv_tokens)
