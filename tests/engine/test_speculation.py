@@ -179,7 +179,7 @@ def fast_openvino(looping: Path, tmp_path_factory: pytest.TempPathFactory) -> It
 def drafted_openvino(looping: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[OpenVinoEngine]:
     if not available():
         pytest.skip("openvino-genai is not installed (the openvino extra)")
-    draft = Speculation("draft", tokens=4, draft_kind="q8_0")
+    draft = Speculation("draft", tokens=4)
     engine = OpenVinoEngine(looping, precision="f32", workdir=tmp_path_factory.mktemp("gguf"), speculation=draft)
     yield engine
     engine.close()

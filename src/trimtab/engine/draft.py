@@ -9,6 +9,9 @@ from trimtab.engine.lookup import DraftKind
 from trimtab.model import default_cache, to_gguf, weights_digest
 from trimtab.records import UserError, digest, file_digest
 
+_MOSTLY_Q4_0 = 2  # by this the pipeline's reader knows that matrices come with scales
+_ANEW = ("general.architecture", "general.file_type")
+
 
 def draft_of(draft: Path, target: Path, kind: DraftKind = "q4_0", workdir: Path | None = None) -> Path:
     """The IR folder of ``draft``, in ``workdir`` (default: ``drafts/`` in Trimtab's cache), written if it is missing.
@@ -36,8 +39,9 @@ def quantise(source: Path, target: Path) -> None:
     writer = GGUFWriter(target, reader.fields["general.architecture"].contents())
     try:
         for field in reader.fields.values():
-            if not field.name.startswith("GGUF.") and field.name != "general.architecture":
+            if not field.name.startswith("GGUF.") and field.name not in _ANEW:
                 _copy(writer, field)
+        writer.add_file_type(_MOSTLY_Q4_0)
         for tensor in reader.tensors:
             if tensor.tensor_type != Type.F16 or tensor.data.shape[-1] % 32:
                 writer.add_tensor(tensor.name, tensor.data, raw_dtype=tensor.tensor_type)
