@@ -47,7 +47,7 @@ def measure(
     model: str = DEFAULT_MODEL,
     workdir: Path | None = None,
 ) -> dict[str, Any]:
-    """Both workloads on one engine: the trials (``engine.trial.Trial``) of each, and the way that ``auto`` would take."""
+    """Both workloads on one engine: the trials of each (``engine.trial.Trial``), and the way that ``auto`` takes."""
     folder = Path(resolve(model))
     dialect = Dialect.of(folder)
     with ExitStack() as stack:

@@ -3,7 +3,7 @@
 from pathlib import Path
 from typing import Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict, Field, field_validator
 
 from trimtab.curate import CurateConfig
 from trimtab.evaluate import EvaluateConfig
@@ -99,6 +99,12 @@ class Serving(Section):
     """How tokens are guessed ahead; ``auto`` as `trimtab speculate` measured for the release, and not at all before."""
     draft: str = ""
     """The model that drafts, with the release's tokenizer; empty: the release itself at four bits."""
+
+    @field_validator("speculation", mode="before")
+    @classmethod
+    def _off(cls, value: Any) -> Any:
+        """YAML 1.1 reads a bare ``off`` as false."""
+        return "off" if value is False else value
 
 
 class Config(Section):
