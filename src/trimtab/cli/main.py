@@ -19,6 +19,7 @@ COMMANDS = {
     "run": ("run", "One turn: curate, teach, align, evaluate, gate, release as candidate."),
     "evaluate": ("measure", "Evaluate a release on the sealed cases."),
     "gate": ("measure", "Show the gate's checks for a release; exit 1 where it blocks."),
+    "speculate": ("speculate", "Measure guessing ahead on a release; `serve` then does what wins."),
     "serve": ("serve", "Serve the stable release, and the canary beside it."),
     "keys": ("keys", "Tenants' keys: create, list, show, set limits, revoke."),
     "canary": ("canary", "Start, watch or stop a canary."),

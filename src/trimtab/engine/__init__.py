@@ -17,6 +17,7 @@ from trimtab.engine.core import (
     Sampling,
     Unsupported,
 )
+from trimtab.engine.lookup import Counts, Speculation
 from trimtab.engine.served import FLOORS, Difference, record, replay, served_as_trained
 
 if TYPE_CHECKING:
@@ -34,6 +35,7 @@ __all__ = [
     "Chunk",
     "Completion",
     "Constraint",
+    "Counts",
     "Difference",
     "Engine",
     "Finish",
@@ -43,6 +45,7 @@ __all__ = [
     "Reply",
     "Request",
     "Sampling",
+    "Speculation",
     "TorchEngine",
     "Unsupported",
     "generate",

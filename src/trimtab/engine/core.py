@@ -39,6 +39,8 @@ class Caps:
     """Most alternatives a position that it gives log-probs of, beside the sampled token's."""
     adapters: frozenset[str] = frozenset()
     """LoRA adapters that it serves by name, as of now; any other is refused."""
+    speculates: str = ""
+    """How it guesses ahead: ``lookup`` or ``draft``; empty where every token takes a forward of its own."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -53,14 +53,23 @@ class Batch:
             for b, length in enumerate(self.lengths)
         ]
 
-    def next_inputs(self) -> dict[str, Tensor]:
-        """Position ids [B, 1] and, where rows are padded, the mask [B, L + 1] of the next step; counts its token."""
+    def next_inputs(self, tokens: int = 1) -> dict[str, Tensor]:
+        """Position ids [B, T] and, where rows are padded, the mask [B, L + T] of the next step; counts its T tokens."""
         lengths, longest = torch.tensor(self.lengths), max(self.lengths)
-        inputs = {"position_ids": lengths[:, None]}
+        inputs = {"position_ids": lengths[:, None] + torch.arange(tokens)}
         if min(self.lengths) < longest:
-            inputs["attention_mask"] = (torch.arange(longest + 1)[None] >= (longest - lengths)[:, None]).long()
-        self.lengths = [length + 1 for length in self.lengths]
+            inputs["attention_mask"] = (torch.arange(longest + tokens)[None] >= (longest - lengths)[:, None]).long()
+        self.lengths = [length + tokens for length in self.lengths]
         return inputs
+
+    def keep(self, kept: Sequence[int], tokens: int) -> None:
+        """After a step of ``tokens``, keep only the first ``kept`` of each row's; the rows end together again."""
+        end = max(self.lengths)
+        before = [length - tokens for length in self.lengths]
+        self.lengths = [length + keep for length, keep in zip(before, kept, strict=True)]
+        starts = [end - tokens - length for length in before]
+        for layer in self.cache.layers:
+            layer.align(starts, self.lengths)
 
 
 def cache_of(row: Row | None, room: int) -> Cache:
@@ -104,6 +113,15 @@ class _GrowingLayer(DynamicLayer):  # type: ignore[misc]
         self._values[:, :, start:end] = value_states
         self._show(end)
         return self.keys, self.values
+
+    def align(self, starts: Sequence[int], lengths: Sequence[int]) -> None:
+        """Move each row, ``length`` tokens from its ``start``, to end with the longest."""
+        longest = max(lengths)
+        for b, (start, length) in enumerate(zip(starts, lengths, strict=True)):
+            if start + length != longest:
+                for buffer in (self._keys, self._values):
+                    buffer[b, :, longest - length : longest] = buffer[b, :, start : start + length].clone()
+        self._show(longest)
 
     def _show(self, length: int) -> None:
         self.keys, self.values = self._keys[:, :, :length], self._values[:, :, :length]

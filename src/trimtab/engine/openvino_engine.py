@@ -9,12 +9,15 @@ from typing import Any, Literal
 from trimtab.engine.batch import Gather
 from trimtab.engine.constraint import Constrains
 from trimtab.engine.core import Caps, Chunk, Finish, Request, Sampling, Unsupported
+from trimtab.engine.draft import draft_of
 from trimtab.engine.ebnf import ebnf_of
 from trimtab.engine.gguf_cache import ModelFacts, gguf_of, model_facts
 from trimtab.engine.kv_size import kv_tokens
 from trimtab.engine.limits import check_scored, room
+from trimtab.engine.lookup import Counts, Speculation
 from trimtab.engine.memory import give_back
-from trimtab.engine.worker import Slot, Worker
+from trimtab.engine.openvino_speculate import SpeculatingStepper, configure, guessed_at, properties_of
+from trimtab.engine.worker import Slot, Stepper, Worker
 from trimtab.model import weights_digest
 
 Pair = tuple[Sequence[int], Sequence[int]]
@@ -38,9 +41,10 @@ class OpenVinoEngine:
     """An Engine over a F16 GGUF of ``folder``, written once into ``workdir`` and named by its digest.
 
     ``precision`` is that of the arithmetic: ``f32`` comes within rounding of F16 weights to the trainer, ``bf16`` is
-    faster and a few hundredths of a nat off. ``cache_gb`` bounds keys and values. The pipeline's prefix cache has no
-    salt, so it is everybody's: without ``prefix_cache`` no request sees what another has computed. Raises UserError
-    where the model's architecture has no GGUF writer.
+    faster and a few hundredths of a nat off. ``speculation`` keeps greedy ids the same in ``f32``; in ``bf16`` rounding
+    depends on how many rows a forward has, as it does on who else is in the batch. ``cache_gb`` bounds keys and values.
+    The pipeline's prefix cache has no salt, so it is everybody's: without ``prefix_cache`` no request sees what another
+    has computed. Raises UserError where the model's architecture has no GGUF writer.
     """
 
     def __init__(
@@ -52,6 +56,7 @@ class OpenVinoEngine:
         threads: int | None = None,
         workdir: Path | None = None,
         prefix_cache: bool = True,
+        speculation: Speculation | None = None,
     ) -> None:
         self.weights = weights_digest(folder)
         facts = model_facts(folder)
@@ -59,6 +64,10 @@ class OpenVinoEngine:
         if threads is not None:
             properties["INFERENCE_NUM_THREADS"] = threads
         self._build = _Build(gguf_of(folder, workdir, weights=self.weights), properties, cache_gb)
+        fast = properties_of(speculation, _draft(speculation, folder, workdir), _HINTS[precision], threads, cache_gb)
+        whole = facts.context + _CAPACITY * (1 + (speculation.tokens if speculation else 0))
+        batch_tokens = whole if speculation is not None and speculation.way == "draft" else _BATCH_TOKENS
+        fast_build = _Build(self._build.gguf, properties | fast, cache_gb, batch_tokens)
         self.caps = Caps(
             f"openvino-{precision}",
             continuous=True,
@@ -66,8 +75,19 @@ class OpenVinoEngine:
             kv_tokens=kv_tokens(folder, cache_gb << 30, _KV_BYTES[precision]),
             scoped_cache=not prefix_cache,
             constrains=_CONSTRAINS,
+            speculates="" if speculation is None else speculation.way,
         )
-        self._worker = Worker(_OpenVinoStepper(self._build, facts, prefix_cache=prefix_cache), "openvino-engine")
+        stepper: Stepper = _OpenVinoStepper(fast_build, facts, prefix_cache=prefix_cache, speculation=speculation)
+        self.counts = Counts()
+        if speculation is not None:
+            stepper = SpeculatingStepper(
+                stepper,
+                lambda: _OpenVinoStepper(self._build, facts, prefix_cache=prefix_cache),
+                speculation,
+                lambda request: guessed_at(speculation, request, echo=isinstance(request, _Echo)),
+            )
+            self.counts = stepper.counts
+        self._worker = Worker(stepper, "openvino-engine")
         self._facts = facts
         self._scoring = threading.Lock()
 
@@ -118,21 +138,31 @@ class OpenVinoEngine:
         self._worker.close()
 
 
+def _draft(speculation: Speculation | None, folder: Path, workdir: Path | None) -> Path | None:
+    """The draft's IR folder where one is asked for; by default the model itself, at four bits, drafts."""
+    if speculation is None or speculation.way != "draft":
+        return None
+    return draft_of(speculation.draft or folder, folder, speculation.draft_kind, workdir)
+
+
 class _Build:
     """All that a pipeline is opened from."""
 
-    def __init__(self, gguf: Path, properties: dict[str, Any], cache_gb: int) -> None:
-        self._gguf, self._properties, self._cache_gb = gguf, properties, cache_gb
+    def __init__(
+        self, gguf: Path, properties: dict[str, Any], cache_gb: int, batch_tokens: int = _BATCH_TOKENS
+    ) -> None:
+        self._batch_tokens = batch_tokens
+        self.gguf, self._properties, self._cache_gb = gguf, properties, cache_gb
 
     def __call__(self, *, prefix_cache: bool) -> Any:
         import openvino_genai as genai
 
         scheduler = genai.SchedulerConfig()
         scheduler.cache_size = self._cache_gb
-        scheduler.max_num_batched_tokens = _BATCH_TOKENS
+        scheduler.max_num_batched_tokens = self._batch_tokens
         scheduler.max_num_seqs = _CAPACITY
         scheduler.enable_prefix_caching = prefix_cache
-        return genai.ContinuousBatchingPipeline(str(self._gguf), scheduler, "CPU", dict(self._properties))
+        return genai.ContinuousBatchingPipeline(str(self.gguf), scheduler, "CPU", dict(self._properties))
 
 
 class _Echo(Request):
@@ -142,8 +172,16 @@ class _Echo(Request):
 
 
 class _OpenVinoStepper:
-    def __init__(self, build: _Build, facts: ModelFacts, *, prefix_cache: bool = True) -> None:
+    def __init__(
+        self,
+        build: _Build,
+        facts: ModelFacts,
+        *,
+        prefix_cache: bool = True,
+        speculation: Speculation | None = None,
+    ) -> None:
         self.capacity = _CAPACITY
+        self._speculation = speculation
         self._build, self._facts, self._prefix_cache = build, facts, prefix_cache
         self._pipeline: Any = build(prefix_cache=prefix_cache)
         self._handles: dict[Slot, Any] = {}
@@ -162,6 +200,7 @@ class _OpenVinoStepper:
         self._count += 1
         ids = ov.Tensor(np.array([request.prompt_ids], dtype=np.int64))
         config = _config(request.sampling, left, echo=echo)
+        configure(config, self._speculation)
         if request.constraint is not None:
             config.structured_output_config = genai.StructuredOutputConfig(grammar=ebnf_of(request.constraint))
         self._handles[slot] = self._pipeline.add_request(self._count, ids, config)

@@ -9,11 +9,12 @@ from typing import Any
 import torch
 
 from trimtab.engine.adapters import Adapter, Adapters, held, scope_of
-from trimtab.engine.core import Caps, Chunk, Finish, Request, Sampling
+from trimtab.engine.core import Caps, Chunk, Finish, Request, Sampling, Unsupported
 from trimtab.engine.forward import extend, score
 from trimtab.engine.grammar import KINDS, DeadEnd, Grammars, Matcher, available
 from trimtab.engine.kv import Batch, Row, check_cacheable
 from trimtab.engine.limits import check_scored, room
+from trimtab.engine.lookup import Counts, Lookup, Speculation, accept
 from trimtab.engine.memory import give_back
 from trimtab.engine.pick import generator_of, pick
 from trimtab.engine.prefixes import Prefixes
@@ -28,7 +29,8 @@ class TorchEngine:
 
     ``dtype`` as ``model.load`` takes it; ``threads`` for torch (default: as they are); ``capacity`` requests run at
     once; up to ``prefix_mb`` MB of prompts' keys and values are kept for prompts that begin alike. Raises UserError
-    where ``folder`` is no model, and Unsupported for recurrent layers.
+    where ``folder`` is no model, and Unsupported for recurrent layers. ``speculation``: only greedy requests without
+    a constraint are guessed at; the others take one token a forward in the same batch. A draft model is Unsupported.
     """
 
     def __init__(
@@ -39,7 +41,10 @@ class TorchEngine:
         threads: int | None = None,
         capacity: int = 16,
         prefix_mb: int = 256,
+        speculation: Speculation | None = None,
     ) -> None:
+        if speculation is not None and speculation.way != "lookup":
+            raise Unsupported("the torch engine guesses by look-up only, not by a draft model", "speculation")
         model: Any = load(folder, dtype=dtype)
         check_cacheable(model)
         self.weights = weights_digest(folder)
@@ -51,12 +56,14 @@ class TorchEngine:
             context=context,
             scoped_cache=True,
             constrains=KINDS if available() else frozenset(),
+            speculates="" if speculation is None else speculation.way,
         )
         self._grammars = Grammars(folder, int(model.get_input_embeddings().weight.shape[0]))
         self._adapters = Adapters(model)
         self._stepper = _TorchStepper(
-            model, context, capacity, Prefixes(prefix_mb << 20), self._grammars, self._adapters
+            model, context, capacity, Prefixes(prefix_mb << 20), self._grammars, self._adapters, speculation
         )
+        self.counts = self._stepper.counts
         self._worker = Worker(self._stepper, "torch-engine")
         if threads is not None:
             # OpenMP keeps the count per thread that asks, so the thread that computes must ask.
@@ -118,6 +125,11 @@ class _Active:
     left: int
     matcher: Matcher | None = None
     token: int = -1
+    lookup: Lookup | None = None
+
+    def propose(self, most: int) -> list[int]:
+        """Guesses for the next step, none for a request that is not guessed at; never past its last token."""
+        return [] if self.lookup is None else self.lookup.propose(min(most, self.left - 1))
 
 
 class _TorchStepper:
@@ -129,9 +141,11 @@ class _TorchStepper:
         prefixes: Prefixes,
         grammars: Grammars,
         adapters: Adapters,
+        speculation: Speculation | None = None,
     ) -> None:
         self.capacity = capacity
-        self._adapters = adapters
+        self.counts = Counts()
+        self._adapters, self._speculation = adapters, speculation
         self._model = model
         self._context = context
         self._vocabulary = int(model.get_input_embeddings().weight.shape[0])
@@ -150,7 +164,7 @@ class _TorchStepper:
             row, logits = extend(self._model, self._prefixes.find(ids, scope), ids, keep=1)
         self._prefixes.keep(ids, row, scope)
         matcher = None if request.constraint is None else self._grammars.matcher(request.constraint)
-        active = _Active(slot, generator_of(request.sampling), left, matcher)
+        active = _Active(slot, generator_of(request.sampling), left, matcher, lookup=self._lookup(request))
         chunk = self._take(active, logits[0])
         if chunk.finish is None:
             self._active.append(active)
@@ -160,15 +174,26 @@ class _TorchStepper:
     @torch.inference_mode()
     def step(self) -> Iterable[tuple[Slot, Chunk]]:
         batch = self._joined()
+        most = 0 if self._speculation is None else self._speculation.tokens
+        guesses = [active.propose(most) for active in self._active]
+        tokens = 1 + max(map(len, guesses))
         with self._adapters.rows([held(active.slot.request) for active in self._active]):
             output = self._model(
-                input_ids=torch.tensor([[active.token] for active in self._active]),
+                input_ids=torch.tensor(
+                    [[a.token, *guess, *[a.token] * (tokens - 1 - len(guess))] for a, guess in self._with(guesses)]
+                ),
                 past_key_values=batch.cache,
                 use_cache=True,
-                logits_to_keep=1,
-                **batch.next_inputs(),
+                logits_to_keep=tokens,
+                **batch.next_inputs(tokens),
             )
-        chunks = [(active.slot, self._take(active, output.logits[b, -1])) for b, active in enumerate(self._active)]
+        chunks = [
+            (active.slot, accept(guess, partial(self._take_at, active, output.logits[b])))
+            for b, (active, guess) in enumerate(self._with(guesses))
+        ]
+        if tokens > 1:
+            batch.keep([max(1, len(chunk.token_ids)) for _, chunk in chunks], tokens)
+        self._count(guesses, [chunk for _, chunk in chunks], tokens)
         self._leave({slot for slot, chunk in chunks if chunk.finish is not None})
         return chunks
 
@@ -198,12 +223,36 @@ class _TorchStepper:
         self._prefixes.keep(prompt_ids, row.first(len(prompt_ids)), scope)
         return logprobs
 
+    def _lookup(self, request: Request) -> Lookup | None:
+        """What guesses for this request: only where its next token is the model's own first choice."""
+        if self._speculation is None:
+            return None
+        if request.sampling.temperature > 0 or request.constraint is not None:
+            self.counts.apart += 1
+            return None
+        return Lookup(request.prompt_ids, self._speculation.ngram)
+
+    def _with(self, guesses: list[list[int]]) -> Iterable[tuple[_Active, list[int]]]:
+        return zip(self._active, guesses, strict=True)
+
+    def _count(self, guesses: list[list[int]], chunks: list[Chunk], tokens: int) -> None:
+        self.counts.turns += len(chunks)
+        self.counts.emitted += sum(len(chunk.token_ids) for chunk in chunks)
+        self.counts.proposed += sum(map(len, guesses))
+        self.counts.accepted += sum(max(0, len(chunk.token_ids) - 1) for chunk in chunks)
+        self.counts.verified += tokens * len(chunks)
+
+    def _take_at(self, active: _Active, logits_TV: torch.Tensor, t: int) -> Chunk:
+        return self._take(active, logits_TV[t])
+
     def _take(self, active: _Active, logits_V: torch.Tensor) -> Chunk:
         sampling = active.slot.request.sampling
         try:
             allowed_V = None if active.matcher is None else active.matcher.allow(logits_V, sampling.stop_ids)
             active.token, logprob = pick(logits_V, sampling, active.generator, allowed_V)
             whole = _is_whole(active, sampling)
+            if active.lookup is not None:
+                active.lookup.add(active.token)
         except DeadEnd as error:  # this request's own grammar; the others go on
             return Chunk((), (), "error", str(error))
         active.left -= 1

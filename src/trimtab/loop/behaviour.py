@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from trimtab.engine import Chat, Engine, Sampling, open_engine
+from trimtab.engine import Chat, Engine, Sampling, Speculation, open_engine
 from trimtab.guard import PolicyGuards, load_policy
 from trimtab.loop.adapters import answering_folder
 from trimtab.loop.citing import shape_of
@@ -67,14 +67,17 @@ def open_arm(
     *,
     private: bool = False,
     apart: bool = False,
+    speculation: Speculation | None = None,
 ) -> Arm:
     """Load a release's engine and compose its assistant, from artefacts alone.
 
     ``private``: several tenants ask, so that an engine which cannot keep their prefixes apart keeps none. ``apart``:
-    for a gateway, which an engine in the same process would hold up.
+    for a gateway, which an engine in the same process would hold up. ``speculation`` changes how fast the same
+    answers come.
     """
     folder = answering_folder(store, behaviour)
-    engine = open_engine(serving.engine, folder, apart=apart, **_options(store, behaviour, serving, private))
+    options = _options(store, behaviour, serving, private) | {"speculation": speculation}
+    engine = open_engine(serving.engine, folder, apart=apart, **options)
     chat = Chat(engine, Dialect.of(folder))
     chat.tokens((Message("user", "Hello"),))  # what loads at its first use is not for the first user to wait for
     return Arm(behaviour, _assistant(store, behaviour, chat, effects), engine, chat)

@@ -3,7 +3,7 @@
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict, Field, field_validator
 
 from trimtab.curate import CurateConfig
 from trimtab.evaluate import EvaluateConfig
@@ -99,6 +99,16 @@ class Serving(Section):
     dollars_per_hour: float = Field(default=0.10, ge=0)
     adapters: dict[Annotated[str, Field(pattern=r"^[A-Za-z0-9._-]+$")], Path] = Field(default_factory=dict)
     """LoRA adapters served by name (``model: name:adapter``): each a folder as PEFT saves it."""
+    speculation: Literal["auto", "off", "lookup", "draft"] = "auto"
+    """How tokens are guessed ahead; ``auto`` as `trimtab speculate` measured for the release, and not at all before."""
+    draft: str = ""
+    """The model that drafts, with the release's tokenizer; empty: the release itself at four bits."""
+
+    @field_validator("speculation", mode="before")
+    @classmethod
+    def _off(cls, value: Any) -> Any:
+        """YAML 1.1 reads a bare ``off`` as false."""
+        return "off" if value is False else value
 
 
 class Config(Section):

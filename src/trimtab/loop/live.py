@@ -13,6 +13,7 @@ from trimtab.loop.behaviour import open_arm
 from trimtab.loop.controller import Controller
 from trimtab.loop.loads import Loads
 from trimtab.loop.shadow import tell
+from trimtab.loop.speculation import speculation_of
 from trimtab.loop.workspace import Workspace
 from trimtab.observe import Meter as CostMeter
 from trimtab.observe import StoreSink
@@ -91,7 +92,11 @@ class Live:
     def _served(self, digest: str) -> Served:
         behaviour = get(self._store, digest).behaviour
         serving = self._workspace.config.serving
-        arm = open_arm(self._store, behaviour, serving, self._store, private=self._private, apart=True)
+        guess = speculation_of(self._store, behaviour, serving)
+        arm = open_arm(
+            self._store, behaviour, serving, self._store, private=self._private, apart=True, speculation=guess
+        )
+        _log.info("release %s is decoded %s", digest[:12], f"by {guess.way}" if guess else "without guessing ahead")
         caps = arm.engine.caps
         self._mixes |= not caps.scoped_cache
         plain = Served(digest, arm.assistant, arm.close, arm.chat.complete, caps.context, caps.kv_tokens)
