@@ -27,6 +27,7 @@ COMMANDS = {
     "harvest": ("harvest", "Turn judged traffic into rows for the next turn."),
     "status": ("status", "Where the loop stands."),
     "dashboard": ("serve", "One page: signals, verdict, releases, the rollback switch."),
+    "verify": ("verify", "Hold a release against its record and the trainer; exit 1 where it differs."),
     "chat": ("chat", "Talk to a release, or to two side by side."),
     "release": ("releases", "List releases, or show one."),
     "card": ("releases", "Print a release's model card."),

@@ -17,6 +17,7 @@ from trimtab.engine.core import (
     Sampling,
     Unsupported,
 )
+from trimtab.engine.proof import Finding, check_record, check_trained, probes, prove, same, usable
 from trimtab.engine.served import FLOORS, Difference, record, replay, served_as_trained
 
 if TYPE_CHECKING:
@@ -36,6 +37,7 @@ __all__ = [
     "Constraint",
     "Difference",
     "Engine",
+    "Finding",
     "Finish",
     "Form",
     "Handle",
@@ -45,12 +47,18 @@ __all__ = [
     "Sampling",
     "TorchEngine",
     "Unsupported",
+    "check_record",
+    "check_trained",
     "generate",
     "kl_per_token",
     "open_engine",
+    "probes",
+    "prove",
     "record",
     "replay",
+    "same",
     "served_as_trained",
+    "usable",
 ]
 
 _HEAVY = {

@@ -37,6 +37,8 @@ class Caps:
     """What it can hold a completion's text to; anything else is refused."""
     top_logprobs: int = 0
     """Most alternatives a position that it gives log-probs of, beside the sampled token's."""
+    precision: str = ""
+    """bf16, f32, int8 or int4, as a release names it; empty where the engine does not know."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -17,16 +17,18 @@ from trimtab.engine.pick import generator_of, pick
 from trimtab.engine.prefixes import Prefixes
 from trimtab.engine.worker import Slot, Worker
 from trimtab.model import load, weights_digest
+from trimtab.records import UserError
 
 _NO_LIMIT = 1 << 30
+_DTYPES = {"bf16": "bfloat16", "f32": "float32"}
 
 
 class TorchEngine:
     """An Engine over transformers: its log-probs are the trainer's, its scores exact.
 
-    ``dtype`` as ``model.load`` takes it; ``threads`` for torch (default: as they are); ``capacity`` requests run at
-    once; up to ``prefix_mb`` MB of prompts' keys and values are kept for prompts that begin alike. Raises UserError
-    where ``folder`` is no model, and Unsupported for recurrent layers.
+    ``dtype`` as ``model.load`` takes it, or bf16 or f32 for short; ``threads`` for torch (default: as they are);
+    ``capacity`` requests run at once; up to ``prefix_mb`` MB of prompts' keys and values are kept for prompts that
+    begin alike. Raises UserError where ``folder`` is no model and for int8 and int4, Unsupported for recurrent layers.
     """
 
     def __init__(
@@ -38,17 +40,25 @@ class TorchEngine:
         capacity: int = 16,
         prefix_mb: int = 256,
     ) -> None:
-        model: Any = load(folder, dtype=dtype)
+        if dtype in ("int8", "int4"):
+            raise UserError(
+                f"the torch engine cannot serve {dtype} weights",
+                field="serving.precision",
+                expected="bf16 | f32",
+                fix="Choose one of these, or serving.engine: openvino",
+            )
+        model: Any = load(folder, dtype=_DTYPES.get(dtype, dtype))
         check_cacheable(model)
         self.weights = weights_digest(folder)
         context = int(getattr(model.config.get_text_config(decoder=True), "max_position_embeddings", None) or _NO_LIMIT)
         self.caps = Caps(
             "torch",
             continuous=True,
-            exact_to_trainer=dtype in ("float32", "float64"),
+            exact_to_trainer=dtype in ("f32", "float32", "float64"),
             context=context,
             scoped_cache=True,
             constrains=KINDS if available() else frozenset(),
+            precision=next((name for name, full in _DTYPES.items() if dtype in (name, full)), ""),
         )
         self._grammars = Grammars(folder, int(model.get_input_embeddings().weight.shape[0]))
         self._stepper = _TorchStepper(model, context, capacity, Prefixes(prefix_mb << 20), self._grammars)

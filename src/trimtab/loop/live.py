@@ -8,13 +8,12 @@ from collections.abc import Callable
 
 from starlette.applications import Starlette
 
-from trimtab.loop.behaviour import open_arm
 from trimtab.loop.controller import Controller
+from trimtab.loop.verified import open_verified
 from trimtab.loop.workspace import Workspace
 from trimtab.observe import Meter as CostMeter
 from trimtab.observe import StoreSink
 from trimtab.records import UserError
-from trimtab.release import get
 from trimtab.serve import Gateway, KeyedTenants, Served, create_app
 from trimtab.text import scrub
 
@@ -31,6 +30,7 @@ class Live:
         self._open: dict[str, Served] = {}
         self._swapping = threading.Lock()
         self._private = self._mixes = False
+        self._refused: str | None = None
         self.controller = Controller(self._store, workspace.config.canary, workspace.config.slo, self._set_arms)
         self.tenants = KeyedTenants(self._store.tenants, self._store.spending, clock)
         self.gateway = Gateway(
@@ -53,18 +53,35 @@ class Live:
             raise UserError("nothing is released yet", fix="Run `trimtab run` first")
         state = self.controller.state
         running = state is not None and state.verdict == "running"
-        self._set_arms(stable, state.release if state is not None and running else None)
+        self._set_arms(stable, None)
+        if state is not None and running:
+            try:
+                self._set_arms(stable, state.release)
+            except UserError as error:
+                self.controller.withdraw(str(error))
 
     def _set_arms(self, stable: str, canary: str | None) -> None:
         """Serve these two from now on; an arm that is still open keeps its engine."""
         with self._swapping:
             wanted = [stable] + ([canary] if canary else [])
-            self._open = {digest: self._open.get(digest) or self._served(digest) for digest in wanted}
+            self._open = self._opened(wanted)
             self.gateway.set_arms(self._open[stable], self._open[canary] if canary else None)
 
+    def _opened(self, wanted: list[str]) -> dict[str, Served]:
+        """Each of these loaded, or none of those that were not: what is served now goes on then."""
+        fresh: dict[str, Served] = {}
+        try:
+            for digest in wanted:
+                if digest not in self._open and digest not in fresh:
+                    fresh[digest] = self._served(digest)
+        except BaseException:
+            for served in fresh.values():
+                served.close()
+            raise
+        return {digest: self._open.get(digest) or fresh[digest] for digest in wanted}
+
     def _served(self, digest: str) -> Served:
-        behaviour = get(self._store, digest).behaviour
-        arm = open_arm(self._store, behaviour, self._workspace.config.serving, self._store, private=self._private)
+        arm = open_verified(self._store, digest, self._workspace.config.serving, self._store, private=self._private)
         caps = arm.engine.caps
         self._mixes |= not caps.scoped_cache
         return Served(digest, arm.assistant, arm.close, arm.chat.complete, caps.context, caps.kv_tokens)
@@ -83,8 +100,12 @@ class Live:
         self.controller.tick(self._clock())
         self._part_tenants()
         stable = self._store.aliases.get("stable")
-        if stable is not None and stable not in self._open:
-            self._set_arms(stable, None)
+        if stable is not None and stable not in self._open and stable != self._refused:
+            try:
+                self._set_arms(stable, None)
+            except UserError as error:  # said once: what was served before goes on
+                self._refused = stable
+                _log.error("%s", error)
 
     def _part_tenants(self) -> None:
         """Where a second tenant has got a key, open engines again that would mix their prefixes."""
