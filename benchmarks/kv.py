@@ -1,6 +1,7 @@
 """What keys and values cost at full context: resident memory that grows, against tokens × bytes. `make bench NAME=kv`.
 
-Each engine fills a context of the default model in a process of its own; the growth is read while the cache is held.
+Each engine fills a context of the default model, and then another, in a process of its own: the second adds its keys
+and values alone, for all that the engine computes with is there. Read while the cache is held.
 """
 
 import ctypes
@@ -15,6 +16,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
+import click
 import psutil
 
 from trimtab.engine import Chunk, Engine, Request, Sampling, open_engine
@@ -25,7 +27,6 @@ from trimtab.model import DEFAULT_MODEL, resolve
 
 CASES = (("openvino", "f32"), ("openvino", "bf16"), ("torch", "f32"))
 _NEW = 32  # tokens generated after the prompt: the cache is looked at after half of them
-_WARM = 1024  # tokens of the request before, so that what the engine computes with is there already
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,21 +41,30 @@ class Held:
     ratio: float
 
 
-def main() -> None:
-    folder = resolve(DEFAULT_MODEL)
-    context = int(sys.argv[sys.argv.index("--tokens") + 1]) if "--tokens" in sys.argv else 8192
+@click.command()
+@click.option("--json", "as_json", is_flag=True, help="One object on standard output instead of the lines.")
+@click.option("--tokens", default=8192, show_default=True, help="The context that is filled.")
+@click.option("--only", default="", help="One engine: openvino or torch.")
+def main(as_json: bool, tokens: int, only: str) -> None:
+    """Fill the context on each engine and compare."""
+    folder, rows = resolve(DEFAULT_MODEL), []
     with multiprocessing.get_context("spawn").Pool(1, maxtasksperchild=1) as pool:
-        rows = [pool.apply(measure, (name, precision, folder, context)) for name, precision in CASES]
-    if "--json" in sys.argv:
+        for name, precision in CASES:
+            if only in ("", name):
+                rows.append(pool.apply(measure, (name, precision, folder, tokens)))
+                if not as_json:
+                    _say(rows[-1])
+    if as_json:
         print(json.dumps({"kv": [asdict(row) for row in rows]}))
-        return
-    for row in rows:
-        print(f"{row.engine:<14} {row.tokens} × {row.bytes_a_token} B = {row.expected_mb:.0f} MB", end="; ")
-        print(f"resident memory grew by {row.grown_mb:.0f} MB ({row.ratio:.3f})")
+
+
+def _say(row: Held) -> None:
+    said = f"{row.engine:<14} {row.tokens} × {row.bytes_a_token} B = {row.expected_mb:.0f} MB"
+    print(f"{said}; resident memory grew by {row.grown_mb:.0f} MB ({row.ratio:.3f})", flush=True)
 
 
 def measure(name: str, precision: Any, folder: Path, context: int) -> Held:
-    """Fill ``context`` tokens and see how much more memory the process holds."""
+    """Fill ``context`` tokens a second time and see how much more memory the process holds."""
     with tempfile.TemporaryDirectory() as workdir:
         if name == "openvino":
             engine = open_engine(name, folder, precision=precision, workdir=Path(workdir))
@@ -62,7 +72,7 @@ def measure(name: str, precision: Any, folder: Path, context: int) -> Held:
         else:
             engine, size = open_engine(name, folder, dtype=precision, prefix_mb=0), kv_bytes(folder, 4)
         try:
-            held_at(engine, _WARM, seed=1)
+            held_at(engine, context - _NEW, seed=1)  # what the engine computes with, as large as it gets
             before = resident()
             grown = held_at(engine, context - _NEW, seed=2) - before
         finally:

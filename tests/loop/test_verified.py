@@ -14,20 +14,21 @@ from safetensors.torch import load_file, save_file
 
 from tests.loop.conftest import write_tiny
 from trimtab.cli import main
-from trimtab.engine import torch_engine
+from trimtab.engine import FLOORS, torch_engine
 from trimtab.engine.gguf_cache import gguf_of
 from trimtab.engine.openvino_engine import available
 from trimtab.loop import behaviour as behaviours
 from trimtab.loop.behaviour import behaviour_of
 from trimtab.loop.live import Live
 from trimtab.loop.steer import steer
+from trimtab.loop.steps.ship import floored
 from trimtab.loop.verified import Mismatch, open_verified, verify
 from trimtab.loop.workspace import Workspace, find_workspace
 from trimtab.model import default_cache, tiny_random_model, to_gguf
 from trimtab.model import load as load_model
 from trimtab.model.resolve import DEFAULT_MODEL, cached
 from trimtab.records import Release, UserError, file_digest
-from trimtab.release import get, register
+from trimtab.release import GateConfig, get, register
 from trimtab.tools import Rehearsal
 
 Edit = Callable[[Path], None]
@@ -301,6 +302,13 @@ def test_a_person_hears_why_the_canary_did_not_start(workspace: Workspace) -> No
             steer(workspace, "canary_start", {"release": bad, "force": "1"}, sleep=lambda _: live.tick())
     finally:
         live.gateway.arms.close()
+
+
+def test_quantised_weights_are_gated_by_their_own_floor_unless_the_workspace_has_one() -> None:
+    plain, own = GateConfig(), GateConfig(served_floor=0.01)
+    assert floored(plain, "bf16").served_floor == plain.served_floor < floored(plain, "int8").served_floor
+    assert floored(plain, "int8").served_floor == FLOORS["int8"] < floored(plain, "int4").served_floor
+    assert floored(own, "int4").served_floor == 0.01
 
 
 @pytest.fixture(params=[("openvino", "bf16"), ("openvino", "int8"), ("torch", "f32")], ids="-".join)
