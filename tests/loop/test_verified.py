@@ -14,21 +14,19 @@ from safetensors.torch import load_file, save_file
 
 from tests.loop.conftest import write_tiny
 from trimtab.cli import main
-from trimtab.engine import FLOORS, torch_engine
+from trimtab.engine import torch_engine
 from trimtab.engine.gguf_cache import gguf_of
 from trimtab.engine.openvino_engine import available
 from trimtab.loop import behaviour as behaviours
 from trimtab.loop.behaviour import behaviour_of
 from trimtab.loop.live import Live
-from trimtab.loop.steer import steer
-from trimtab.loop.steps.ship import floored
 from trimtab.loop.verified import Mismatch, open_verified, verify
 from trimtab.loop.workspace import Workspace, find_workspace
 from trimtab.model import default_cache, tiny_random_model, to_gguf
 from trimtab.model import load as load_model
 from trimtab.model.resolve import DEFAULT_MODEL, cached
 from trimtab.records import Release, UserError, file_digest
-from trimtab.release import GateConfig, get, register
+from trimtab.release import get, register
 from trimtab.tools import Rehearsal
 
 Edit = Callable[[Path], None]
@@ -74,9 +72,8 @@ def refused(workspace: Workspace, which: str = "stable") -> str:
     """The name of the check that refuses the release."""
     with pytest.raises(Mismatch) as caught:
         load(workspace, which)
-    assert get(workspace.store, which).digest[:12] in str(caught.value)
-    assert "expected" in str(caught.value)
-    assert "roll back" in str(caught.value)
+    told = (get(workspace.store, which).digest[:12], "expected", "roll back")
+    assert all(part in str(caught.value) for part in told)
     return caught.value.finding.check
 
 
@@ -118,9 +115,7 @@ def enlarged(monkeypatch: pytest.MonkeyPatch, factor: float) -> None:
 
 @pytest.mark.parametrize("fault", [other_weights, perturb, other_template])
 def test_an_artefact_with_other_bytes_is_refused(workspace: Workspace, fault: Edit) -> None:
-    folder = model_folder(workspace)
-    load(workspace)
-    fault(folder)
+    fault(model_folder(workspace))
     assert refused(workspace) == "model"
     assert not verify(workspace.store, "stable", workspace.config.serving, Rehearsal()).passed
 
@@ -288,27 +283,6 @@ def test_serve_and_verify_say_what_differs(workspace: Workspace, capsys: pytest.
         main(["serve", "--port", "0", *place])
     assert stopped.value.code == 2
     assert "is not served: its model check found others" in capsys.readouterr().err
-
-
-def test_a_person_hears_why_the_canary_did_not_start(workspace: Workspace) -> None:
-    store = workspace.store
-    other = tiny_random_model(workspace.root / "other", seed=5)
-    bad = register(store, Release(behaviour_of(workspace, store.artefacts.put(other))))
-    perturb(model_folder(workspace, bad))
-    live = Live(workspace)
-    live.tick()  # a gateway is there, and acts
-    try:
-        with pytest.raises(UserError, match="model check"):
-            steer(workspace, "canary_start", {"release": bad, "force": "1"}, sleep=lambda _: live.tick())
-    finally:
-        live.gateway.arms.close()
-
-
-def test_quantised_weights_are_gated_by_their_own_floor_unless_the_workspace_has_one() -> None:
-    plain, own = GateConfig(), GateConfig(served_floor=0.01)
-    assert floored(plain, "bf16").served_floor == plain.served_floor < floored(plain, "int8").served_floor
-    assert floored(plain, "int8").served_floor == FLOORS["int8"] < floored(plain, "int4").served_floor
-    assert floored(own, "int4").served_floor == 0.01
 
 
 @pytest.fixture(params=[("openvino", "bf16"), ("openvino", "int8"), ("torch", "f32")], ids="-".join)
