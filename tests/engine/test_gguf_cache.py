@@ -37,6 +37,26 @@ def test_only_the_last_four_are_kept(tiny: Path, tmp_path: Path) -> None:
     assert set(tmp_path.glob("*.gguf")) == {fresh, *old[2:]}
 
 
+def test_a_file_that_changed_is_not_given_out_and_one_without_its_digest_is_written_again(
+    tiny: Path, tmp_path: Path
+) -> None:
+    file = gguf_of(tiny, tmp_path)
+    whole = file.read_bytes()
+    file.write_bytes(whole[:-1] + bytes([whole[-1] ^ 1]))
+    with pytest.raises(UserError, match="not what was written"):
+        gguf_of(tiny, tmp_path)
+    file.with_name(f"{file.name}.sha256").unlink()
+    assert gguf_of(tiny, tmp_path).read_bytes() == whole
+    assert gguf_of(tiny, tmp_path) == file
+
+
+def test_each_quantisation_is_a_file_of_its_own(tiny: Path, tmp_path: Path) -> None:
+    files = [gguf_of(tiny, tmp_path, kind=kind) for kind in ("f16", "q8_0", "q4_0")]
+    sizes = [file.stat().st_size for file in files]
+    assert sizes == sorted(sizes, reverse=True)
+    assert len(set(files)) == 3
+
+
 def test_facts_come_from_the_config(tiny: Path, tmp_path: Path) -> None:
     facts = model_facts(tiny)
     assert (facts.context, facts.vocabulary) == (4096, json.loads((tiny / "config.json").read_text())["vocab_size"])

@@ -8,7 +8,7 @@ import torch
 from transformers import AutoModelForCausalLM
 
 from trimtab.engine.kv import cache_of, row_of
-from trimtab.engine.kv_size import kv_bytes, kv_tokens
+from trimtab.engine.kv_size import kv_bytes, paged_bytes, paged_tokens
 
 
 def test_a_models_own_cache_has_the_size_that_is_told(tiny: Path) -> None:
@@ -24,7 +24,7 @@ def test_a_models_own_cache_has_the_size_that_is_told(tiny: Path) -> None:
 )
 def test_what_the_config_does_not_say_is_unknown(tmp_path: Path, text: str) -> None:
     (tmp_path / "config.json").write_text(text, encoding="utf-8")
-    assert kv_tokens(tmp_path, 1 << 30, 2) == 0
+    assert paged_tokens(tmp_path, 1 << 30, "bf16") == 0
 
 
 def test_shared_heads_and_an_own_head_width_count(tmp_path: Path) -> None:
@@ -32,4 +32,13 @@ def test_shared_heads_and_an_own_head_width_count(tmp_path: Path) -> None:
     (tmp_path / "config.json").write_text(json.dumps(config), encoding="utf-8")
     assert kv_bytes(tmp_path, 2) == 3 * 2 * 2 * 8 * 2
     (tmp_path / "config.json").write_text(json.dumps({**config, "head_dim": 16}), encoding="utf-8")
-    assert kv_tokens(tmp_path, 10_000, 2) == 10_000 // (3 * 2 * 2 * 16 * 2)
+    token = 3 * 2 * 2 * 16 * 2
+    assert paged_bytes(tmp_path, "bf16") == token
+    assert paged_tokens(tmp_path, 100 * token, "bf16") == 96  # whole blocks of 32
+
+
+def test_a_quantised_cache_pays_for_its_scales(tmp_path: Path) -> None:
+    config = {"num_hidden_layers": 30, "num_attention_heads": 9, "num_key_value_heads": 3, "hidden_size": 576}
+    (tmp_path / "config.json").write_text(json.dumps(config), encoding="utf-8")
+    assert paged_bytes(tmp_path, "f32") == 46_080
+    assert paged_bytes(tmp_path, "u8") == 30 * 3 * (80 + 72)  # a value row carries its scale, a block of keys shares

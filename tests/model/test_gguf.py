@@ -42,7 +42,7 @@ def test_every_weight_comes_back_from_float32(folder: Path, tmp_path: Path) -> N
     assert torch.equal(load(folder)(IDS).logits, load(back)(IDS).logits)
 
 
-@pytest.mark.parametrize(("kind", "size"), [("f16", 2e-3), ("q8_0", 2e-2)])
+@pytest.mark.parametrize(("kind", "size"), [("f16", 2e-3), ("q8_0", 2e-2), ("q4_0", 0.13)])
 def test_shorter_kinds_lose_only_their_rounding(folder: Path, tmp_path: Path, kind: Any, size: float) -> None:
     back = from_gguf(to_gguf(folder, tmp_path / "m.gguf", kind), tmp_path / "back")
     theirs = load(back).state_dict()

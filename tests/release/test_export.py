@@ -75,7 +75,7 @@ def test_each_comparison_catches_what_it_is_for(tmp_path: Path, broken: str) -> 
         compare_folders(one, other)
 
 
-@pytest.mark.parametrize("kind", ["f16", "f32", "q8_0"])
+@pytest.mark.parametrize("kind", ["f16", "f32", "q8_0", "q4_0"])
 def test_a_gguf_is_read_back_within_what_its_kind_can_hold(
     store: Store, tiny: Release, tmp_path: Path, kind: str
 ) -> None:

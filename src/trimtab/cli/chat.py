@@ -24,16 +24,13 @@ def chat(first: str, second: str | None, workspace: Path, overrides: tuple[str, 
 
     One line is one message; /new starts over; /quit or end of input leaves.
     """
-    from trimtab.loop.behaviour import open_arm
+    from trimtab.loop.verified import open_verified
     from trimtab.records import Message
-    from trimtab.release import get
     from trimtab.tools import Rehearsal
 
     found = open_workspace(workspace, overrides)
     names = [first] + ([second] if second else [])
-    arms = [
-        open_arm(found.store, get(found.store, name).behaviour, found.config.serving, Rehearsal()) for name in names
-    ]
+    arms = [open_verified(found.store, name, found.config.serving, Rehearsal()) for name in names]
     talks: list[list[Message]] = [[] for _ in arms]
     try:
         while (line := _line()) is not None:

@@ -28,6 +28,7 @@ COMMANDS = {
     "harvest": ("harvest", "Turn judged traffic into rows for the next turn."),
     "status": ("status", "Where the loop stands."),
     "dashboard": ("serve", "One page: signals, verdict, releases, the rollback switch."),
+    "verify": ("verify", "Hold a release against its record and the trainer; exit 1 where it differs."),
     "chat": ("chat", "Talk to a release, or to two side by side."),
     "release": ("releases", "List releases, or show one."),
     "card": ("releases", "Print a release's model card."),
@@ -70,9 +71,10 @@ def cli() -> None:
 def main(arguments: Sequence[str] | None = None) -> None:
     """Run a command; 0 done, 1 a gate or check said no, 2 the user must mend something, 3 our fault."""
     try:
-        cli.main(args=None if arguments is None else list(arguments), prog_name="trimtab", standalone_mode=False)
-    except click.exceptions.Exit as stop:
-        sys.exit(stop.exit_code)
+        # Click returns the code of an Exit that a command raises; no command returns a number of its own.
+        code = cli.main(args=None if arguments is None else list(arguments), prog_name="trimtab", standalone_mode=False)
+        if code:
+            sys.exit(code)
     except click.Abort:
         click.echo("stopped; run the same command again to go on", err=True)
         sys.exit(130)

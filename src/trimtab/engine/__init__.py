@@ -18,6 +18,7 @@ from trimtab.engine.core import (
     Unsupported,
 )
 from trimtab.engine.lookup import Counts, Speculation
+from trimtab.engine.proof import Finding, check_record, check_trained, probes, prove, same, usable
 from trimtab.engine.served import FLOORS, Difference, record, replay, served_as_trained
 
 if TYPE_CHECKING:
@@ -38,6 +39,7 @@ __all__ = [
     "Counts",
     "Difference",
     "Engine",
+    "Finding",
     "Finish",
     "Form",
     "Handle",
@@ -48,12 +50,18 @@ __all__ = [
     "Speculation",
     "TorchEngine",
     "Unsupported",
+    "check_record",
+    "check_trained",
     "generate",
     "kl_per_token",
     "open_engine",
+    "probes",
+    "prove",
     "record",
     "replay",
+    "same",
     "served_as_trained",
+    "usable",
 ]
 
 _HEAVY = {

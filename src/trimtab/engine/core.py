@@ -41,6 +41,8 @@ class Caps:
     """LoRA adapters that it serves by name, as of now; any other is refused."""
     speculates: str = ""
     """How it guesses ahead: ``lookup`` or ``draft``; empty where every token takes a forward of its own."""
+    precision: str = ""
+    """bf16, f32, int8 or int4, as a release names it; empty where the engine does not know."""
 
 
 @dataclass(frozen=True, slots=True)

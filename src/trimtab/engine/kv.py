@@ -15,6 +15,7 @@ from transformers.cache_utils import Cache, DynamicLayer, LinearAttentionCacheLa
 from trimtab.engine.core import Unsupported
 
 _ROOM = 64  # tokens that a buffer has to spare, so that most steps copy nothing
+_SPARE = 16  # and at most this part of a long row, so that a full context holds little more than its tokens
 
 
 @dataclass(frozen=True, slots=True)
@@ -107,8 +108,9 @@ class _GrowingLayer(DynamicLayer):  # type: ignore[misc]
         start = int(self.keys.shape[2])
         end = start + int(key_states.shape[2])
         if end > self._keys.shape[2]:
-            self._keys = _padded(list(self.keys), start, 2 * end)
-            self._values = _padded(list(self.values), start, 2 * end)
+            size = end + max(_ROOM, end // _SPARE)
+            self._keys = _padded(list(self.keys), start, size)
+            self._values = _padded(list(self.values), start, size)
         self._keys[:, :, start:end] = key_states
         self._values[:, :, start:end] = value_states
         self._show(end)

@@ -4,7 +4,7 @@ import threading
 from collections.abc import Callable, Iterable, Sequence
 from importlib.util import find_spec
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any
 
 from trimtab.engine.batch import Gather
 from trimtab.engine.constraint import Constrains
@@ -12,21 +12,16 @@ from trimtab.engine.core import Caps, Chunk, Finish, Request, Sampling, Unsuppor
 from trimtab.engine.draft import draft_of
 from trimtab.engine.ebnf import ebnf_of
 from trimtab.engine.gguf_cache import ModelFacts, gguf_of, model_facts
-from trimtab.engine.kv_size import kv_tokens
+from trimtab.engine.kv_size import CacheUse, paged_tokens
 from trimtab.engine.limits import check_scored, room
 from trimtab.engine.lookup import Counts, Speculation
 from trimtab.engine.memory import give_back
 from trimtab.engine.openvino_speculate import SpeculatingStepper, configure, guessed_at, properties_of
+from trimtab.engine.precision import PLANS, Precision
 from trimtab.engine.worker import Slot, Stepper, Worker
 from trimtab.model import weights_digest
 
 Pair = tuple[Sequence[int], Sequence[int]]
-Precision = Literal["bf16", "f32"]
-_HINTS: dict[str, dict[str, str]] = {
-    "bf16": {"INFERENCE_PRECISION_HINT": "bf16"},
-    "f32": {"INFERENCE_PRECISION_HINT": "f32", "KV_CACHE_PRECISION": "f32"},
-}
-_KV_BYTES: dict[str, int] = {"bf16": 2, "f32": 4}  # at most: where the plugin compresses its cache, it holds more
 _BATCH_TOKENS = 512  # prompt tokens a step: more makes running requests wait longer for their next token
 _CAPACITY = 64
 _CONSTRAINS: frozenset[Constrains] = frozenset(("json_schema", "citations", "calls"))
@@ -38,13 +33,15 @@ def available() -> bool:
 
 
 class OpenVinoEngine:
-    """An Engine over a F16 GGUF of ``folder``, written once into ``workdir`` and named by its digest.
+    """An Engine over a GGUF of ``folder``, written once into ``workdir`` and named by its digest.
 
-    ``precision`` is that of the arithmetic: ``f32`` comes within rounding of F16 weights to the trainer, ``bf16`` is
-    faster and a few hundredths of a nat off. ``speculation`` keeps greedy ids the same in ``f32``; in ``bf16`` rounding
-    depends on how many rows a forward has, as it does on who else is in the batch. ``cache_gb`` bounds keys and values.
-    The pipeline's prefix cache has no salt, so it is everybody's: without ``prefix_cache`` no request sees what another
-    has computed. Raises UserError where the model's architecture has no GGUF writer.
+    ``precision`` (``precision.PLANS``): ``f32`` comes within rounding of F16 weights to the trainer; ``bf16`` is
+    faster and a few hundredths of a nat off; ``int8`` and ``int4`` are the weights', computed with in bf16, a tenth
+    and half a nat off. ``speculation`` keeps greedy ids the same in ``f32``; in ``bf16`` rounding depends on how many
+    rows a forward has, as it does on who else is in the batch. ``cache_gb`` bounds keys and values. The pipeline's
+    prefix cache has no salt, so it is everybody's: without ``prefix_cache`` no request sees what another has computed.
+    Raises UserError where the model's architecture has no GGUF writer, and where the file written for it is no longer
+    what was written.
     """
 
     def __init__(
@@ -60,11 +57,12 @@ class OpenVinoEngine:
     ) -> None:
         self.weights = weights_digest(folder)
         facts = model_facts(folder)
-        properties: dict[str, Any] = dict(_HINTS[precision])
+        plan = PLANS[precision]
+        properties: dict[str, Any] = dict(plan.properties)
         if threads is not None:
             properties["INFERENCE_NUM_THREADS"] = threads
-        self._build = _Build(gguf_of(folder, workdir, weights=self.weights), properties, cache_gb)
-        fast = properties_of(speculation, _draft(speculation, folder, workdir), _HINTS[precision], threads, cache_gb)
+        self._build = _Build(gguf_of(folder, workdir, weights=self.weights, kind=plan.weights), properties, cache_gb)
+        fast = properties_of(speculation, _draft(speculation, folder, workdir), plan.properties, threads, cache_gb)
         whole = facts.context + _CAPACITY * (1 + (speculation.tokens if speculation else 0))
         batch_tokens = whole if speculation is not None and speculation.way == "draft" else _BATCH_TOKENS
         fast_build = _Build(self._build.gguf, properties | fast, cache_gb, batch_tokens)
@@ -72,12 +70,14 @@ class OpenVinoEngine:
             f"openvino-{precision}",
             continuous=True,
             context=facts.context,
-            kv_tokens=kv_tokens(folder, cache_gb << 30, _KV_BYTES[precision]),
+            kv_tokens=paged_tokens(folder, cache_gb << 30, plan.cache),
             scoped_cache=not prefix_cache,
             constrains=_CONSTRAINS,
             speculates="" if speculation is None else speculation.way,
+            precision=precision,
         )
-        stepper: Stepper = _OpenVinoStepper(fast_build, facts, prefix_cache=prefix_cache, speculation=speculation)
+        self._stepper = _OpenVinoStepper(fast_build, facts, prefix_cache=prefix_cache, speculation=speculation)
+        stepper: Stepper = self._stepper
         self.counts = Counts()
         if speculation is not None:
             stepper = SpeculatingStepper(
@@ -132,6 +132,10 @@ class OpenVinoEngine:
     def on_turn(self, told: Callable[[], None]) -> None:
         """``told`` is called from the engine's thread whenever the chunks of a step have been handed out."""
         self._worker.on_turn(told)
+
+    def cache_use(self) -> CacheUse:
+        """What the paged cache holds now, as the pipeline itself counts it; its room is made at the first request."""
+        return self._worker.call(self._stepper.cache_use)
 
     def close(self) -> None:
         """Cancel what runs, join the thread and free the weights."""
@@ -213,6 +217,12 @@ class _OpenVinoStepper:
             if chunk.finish is not None:
                 del self._handles[slot]
         return chunks
+
+    def cache_use(self) -> CacheUse:
+        if self._pipeline is None:
+            return CacheUse(0, 0)
+        metrics = self._pipeline.get_metrics()
+        return CacheUse.of(metrics.kv_cache_size_in_bytes, metrics.cache_usage / 100)
 
     def drop(self, slot: Slot) -> None:
         self._handles.pop(slot).cancel()

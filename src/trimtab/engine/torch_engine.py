@@ -20,17 +20,20 @@ from trimtab.engine.pick import generator_of, pick
 from trimtab.engine.prefixes import Prefixes
 from trimtab.engine.worker import Slot, Worker
 from trimtab.model import load, weights_digest
+from trimtab.records import UserError
 
 _NO_LIMIT = 1 << 30
+_DTYPES = {"bf16": "bfloat16", "f32": "float32"}
 
 
 class TorchEngine:
     """An Engine over transformers: its log-probs are the trainer's, its scores exact.
 
-    ``dtype`` as ``model.load`` takes it; ``threads`` for torch (default: as they are); ``capacity`` requests run at
-    once; up to ``prefix_mb`` MB of prompts' keys and values are kept for prompts that begin alike. Raises UserError
-    where ``folder`` is no model, and Unsupported for recurrent layers. ``speculation``: only greedy requests without
-    a constraint are guessed at; the others take one token a forward in the same batch. A draft model is Unsupported.
+    ``dtype`` as ``model.load`` takes it, or bf16 or f32 for short; ``threads`` for torch (default: as they are);
+    ``capacity`` requests run at once; up to ``prefix_mb`` MB of prompts' keys and values are kept for prompts that
+    begin alike. ``speculation``: only greedy requests without a constraint are guessed at; the others take one token a
+    forward in the same batch. Raises UserError where ``folder`` is no model and for int8 and int4, Unsupported for
+    recurrent layers and for a draft model.
     """
 
     def __init__(
@@ -45,18 +48,26 @@ class TorchEngine:
     ) -> None:
         if speculation is not None and speculation.way != "lookup":
             raise Unsupported("the torch engine guesses by look-up only, not by a draft model", "speculation")
-        model: Any = load(folder, dtype=dtype)
+        if dtype in ("int8", "int4"):
+            raise UserError(
+                f"the torch engine cannot serve {dtype} weights",
+                field="serving.precision",
+                expected="bf16 | f32",
+                fix="Choose one of these, or serving.engine: openvino",
+            )
+        model: Any = load(folder, dtype=_DTYPES.get(dtype, dtype))
         check_cacheable(model)
         self.weights = weights_digest(folder)
         context = int(getattr(model.config.get_text_config(decoder=True), "max_position_embeddings", None) or _NO_LIMIT)
         self.caps = Caps(
             "torch",
             continuous=True,
-            exact_to_trainer=dtype in ("float32", "float64"),
+            exact_to_trainer=dtype in ("f32", "float32", "float64"),
             context=context,
             scoped_cache=True,
             constrains=KINDS if available() else frozenset(),
             speculates="" if speculation is None else speculation.way,
+            precision=next((name for name, full in _DTYPES.items() if dtype in (name, full)), ""),
         )
         self._grammars = Grammars(folder, int(model.get_input_embeddings().weight.shape[0]))
         self._adapters = Adapters(model)

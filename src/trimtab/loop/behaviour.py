@@ -91,7 +91,7 @@ def _options(store: Store, behaviour: Behaviour, serving: Serving, private: bool
         "workdir": store.folder / "engines",
         "prefix_cache": not private,
     }
-    torch: dict[str, Any] = {"dtype": {"bf16": "bfloat16", "f32": "float32"}[behaviour.precision]}
+    torch: dict[str, Any] = {"dtype": behaviour.precision}
     return {"auto": openvino | torch, "openvino": openvino, "torch": torch}[serving.engine]
 
 

@@ -91,7 +91,7 @@ class PlanLimits(Section):
 
 class Serving(Section):
     engine: Literal["auto", "openvino", "torch"] = "auto"
-    precision: Literal["bf16", "f32"] = "bf16"
+    precision: Literal["bf16", "f32", "int8", "int4"] = "bf16"
     cache_gb: int = Field(default=1, ge=1)
     decoding: Decoding = Decoding()
     limits: PlanLimits = PlanLimits()

@@ -105,10 +105,10 @@ class Controller:
         elif kind == "rollback":
             self._back(payload.get("release") or None)
         elif kind == "promote":
-            release = get(self._store, payload["release"])
+            release, force = get(self._store, payload["release"]), bool(payload.get("force"))
             self._end("stopped", "another release was promoted")
-            promote(self._store, release.digest, reason="promoted by a person", force=bool(payload.get("force")))
-            self._on_arms(release.digest, None)
+            reason = "promoted by a person"
+            self._swap(release.digest, lambda: promote(self._store, release.digest, reason=reason, force=force))
 
     def _shadow(self, share: float) -> None:
         """Copy another share, or with 0 begin to send traffic: what was answered before is no evidence."""
@@ -129,12 +129,25 @@ class Controller:
                 "the gate did not let this release pass", field="release", fix="See `trimtab gate`, or use --force"
             )
         position = self._store.traces.last()
-        self._on_arms(stable, release.digest)  # first: a release that cannot be loaded begins no canary
+        self._on_arms(stable, release.digest)  # first: what cannot be served never becomes a canary
         self._keep(CanaryState(release=release.digest, stable=stable, forced=forced, shadow=shadow), position)
 
-    def give_up(self, why: str) -> None:
-        """End the running canary: it cannot be served."""
+    def withdraw(self, why: str) -> None:
+        """End the running canary without a verdict on it: it cannot be served."""
         self._end("stopped", why)
+
+    def _swap(self, release: str, move: Callable[[], str]) -> None:
+        """``move`` makes ``release`` stable; it is opened before, so that one which cannot be served never is."""
+        stable = self._store.aliases.get("stable")
+        if stable is not None and stable != release:
+            self._on_arms(stable, release)
+        try:
+            move()
+        except UserError:
+            if stable is not None:
+                self._on_arms(stable, None)
+            raise
+        self._on_arms(release, None)
 
     def _end(self, verdict: str, why: str) -> None:
         if self._state is not None and self._state.verdict == "running":
@@ -145,7 +158,12 @@ class Controller:
         running = self._state is not None and self._state.verdict == "running"
         self._end("rolled_back", "rolled back by a person")
         if not running or to is not None:
-            self._on_arms(rollback(self._store, to=to, reason="rolled back by a person"), None)
+            target = to or self._store.aliases.get("rollback")
+
+            def move() -> str:
+                return rollback(self._store, to=to, reason="rolled back by a person")
+
+            self._swap(get(self._store, target).digest, move) if target else move()
 
     def _taken_in(self, state: CanaryState, now: float) -> tuple[CanaryState, int]:
         position = self._position

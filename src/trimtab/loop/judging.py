@@ -5,7 +5,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from trimtab.curate import import_cases
-from trimtab.engine import Engine, record, served_as_trained
+from trimtab.engine import Engine, prove, record, served_as_trained
 from trimtab.evaluate import Suite, Transcript, Wording, evaluate, kl_to_base, load_suite, make_suite
 from trimtab.guard import Policy, load_policy
 from trimtab.loop.behaviour import Arm, behaviour_of, open_arm, toolbox_of
@@ -77,7 +77,9 @@ def judge(context: Context, behaviour: Behaviour, suite: Suite, base: str | None
         return Judged(scorecard_from_json(known["scorecard"]), known["served"], known["record"])
     arm = open_arm(store, behaviour, context.workspace.config.serving, Rehearsal())
     try:
-        judged = _judged(context, arm, suite, base)
+        # Taken first: a release is replayed on an engine just opened, and must have been recorded on one.
+        recorded = prove(arm.engine, arm.chat.dialect) if base is not None and arm.engine.caps.score else None
+        judged = replace(_judged(context, arm, suite, base), logprob_record=recorded)
     finally:
         arm.close()
     row = {
@@ -117,12 +119,11 @@ def _judged(context: Context, arm: Arm, suite: Suite, base: str | None) -> Judge
     )
     if base is None:
         return Judged(scorecard)
-    served, recorded = _served(context, arm, suite.cases)
-    return Judged(scorecard, served, recorded)
+    return Judged(scorecard, _served(context, arm, suite.cases))
 
 
-def _served(context: Context, arm: Arm, cases: Sequence[Case]) -> tuple[float, Mapping[str, object]]:
-    """Mean |Δ log-prob| of the serving engine to the trainer's arithmetic, and the engine's own record."""
+def _served(context: Context, arm: Arm, cases: Sequence[Case]) -> float:
+    """Mean |Δ log-prob| of the serving engine to the trainer's arithmetic."""
     from trimtab.engine import TorchEngine
 
     folder = context.workspace.store.artefacts.path(arm.behaviour.model)
@@ -132,7 +133,7 @@ def _served(context: Context, arm: Arm, cases: Sequence[Case]) -> tuple[float, M
         trained = record(trainer, sequences)
     finally:
         trainer.close()
-    return served_as_trained(arm.engine, trained), record(arm.engine, sequences)
+    return served_as_trained(arm.engine, trained)
 
 
 def _sequences(arm: Arm, cases: Sequence[Case]) -> list[tuple[list[int], list[int]]]:

@@ -9,11 +9,11 @@ from collections.abc import Callable
 from starlette.applications import Starlette
 
 from trimtab.loop.adapters import with_adapters
-from trimtab.loop.behaviour import open_arm
 from trimtab.loop.controller import Controller
 from trimtab.loop.loads import Loads
 from trimtab.loop.shadow import tell
 from trimtab.loop.speculation import speculation_of
+from trimtab.loop.verified import open_verified
 from trimtab.loop.workspace import Workspace
 from trimtab.observe import Meter as CostMeter
 from trimtab.observe import StoreSink
@@ -36,6 +36,7 @@ class Live:
         self._swapping = threading.Lock()
         self._loads = Loads(workspace.store, workspace.config.serving, clock)
         self._private = self._mixes = False
+        self._told: UserError | None = None
         self.controller = Controller(self._store, workspace.config.canary, workspace.config.slo, self._set_arms)
         self.tenants = KeyedTenants(self._store.tenants, self._store.spending, clock)
         self.gateway = Gateway(
@@ -65,7 +66,7 @@ class Live:
                 self._set_arms(stable, state.release)
             except UserError as error:  # the canary alone is lost
                 _log.error("the canary %s ends: %s", state.release[:12], error)
-                self.controller.give_up(str(error))
+                self.controller.withdraw(str(error))
 
     def _set_arms(self, stable: str, canary: str | None) -> None:
         """Serve these two from now on; an arm that is still open keeps its engine."""
@@ -90,11 +91,10 @@ class Live:
         return found
 
     def _served(self, digest: str) -> Served:
-        behaviour = get(self._store, digest).behaviour
         serving = self._workspace.config.serving
-        guess = speculation_of(self._store, behaviour, serving)
-        arm = open_arm(
-            self._store, behaviour, serving, self._store, private=self._private, apart=True, speculation=guess
+        guess = speculation_of(self._store, get(self._store, digest).behaviour, serving)
+        arm = open_verified(
+            self._store, digest, serving, self._store, private=self._private, apart=True, speculation=guess
         )
         _log.info("release %s is decoded %s", digest[:12], f"by {guess.way}" if guess else "without guessing ahead")
         caps = arm.engine.caps
@@ -119,7 +119,12 @@ class Live:
         tell(self._store, self.gateway.shadow.counts)
         stable = self._store.aliases.get("stable")
         if stable is not None and stable not in self._open:
-            self._set_arms(stable, None)
+            try:
+                self._set_arms(stable, None)
+            except UserError as error:  # what was served before goes on; Loads repeats the error until it tries again
+                if error is not self._told:
+                    _log.error("%s", error)
+                self._told = error
 
     def _part_tenants(self) -> None:
         """Where a second tenant has got a key, open engines again that would mix their prefixes."""

@@ -3,65 +3,26 @@
 import logging
 import time
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
 
 from trimtab.loop.live import Live
 from trimtab.loop.workspace import Workspace
 from trimtab.records import UserError
-from trimtab.serve import Served
 from trimtab.serve.products import Product, Router
 
-_RETRY_SECONDS = 60.0
 _log = logging.getLogger("trimtab.live")
 
 
-@dataclass(frozen=True, slots=True)
-class _Failure:
-    why: str
-    again: float
-
-
 class Beside(Live):
-    """A workspace beside others: what cannot be loaded is logged and tried again after a minute, and the others serve.
+    """A workspace beside others: what cannot be loaded is logged and tried again later, and the others serve.
 
     Until then its gateway refuses (503), its keys are its own and its controller takes commands: a rollback mends it.
     """
-
-    def __init__(self, workspace: Workspace, clock: Callable[[], float] = time.time) -> None:
-        self._failures: dict[str, _Failure] = {}
-        super().__init__(workspace, clock)
 
     def _load(self) -> None:
         try:
             super()._load()
         except UserError as error:
             _log.error("product %s serves nothing yet: %s", self.gateway.config.name, error)
-
-    def _set_arms(self, stable: str, canary: str | None) -> None:
-        """The canary is loaded first: where it cannot be, nothing is open yet that nobody would close."""
-        if canary is not None and canary not in self._open:
-            self._open = {**self._open, canary: self._served(canary)}
-        super()._set_arms(stable, canary)
-
-    def _served(self, digest: str) -> Served:
-        """Raises UserError, whatever went wrong, and again at once until the release is worth another try."""
-        failed = self._failures.get(digest)
-        if failed is None or self._clock() >= failed.again:
-            try:
-                served = super()._served(digest)
-                self._failures.pop(digest, None)
-                return served
-            except Exception as error:  # the named boundary: one product's failure must stay its own
-                failed = self._failures[digest] = _Failure(str(error), self._clock() + _RETRY_SECONDS)
-                _log.exception("release %s of product %s cannot be loaded", digest[:12], self.gateway.config.name)
-        raise UserError(f"release {digest[:12]} cannot be loaded: {failed.why}", fix="See the log, or roll back")
-
-    def tick(self) -> None:
-        try:
-            super().tick()
-        except UserError:
-            if not self._failures:
-                raise  # else it was said when it failed
 
 
 class Products:

@@ -32,8 +32,9 @@ _TALK = (
     Message("assistant", "The fee is 12.50. [p1]"),
     Message("user", "Thanks. Is it refundable?"),
 )
-# Half precision keeps 11 bits; a weight of 8-bit blocks is off by at most 1/254 of its block's largest.
-_TOLERANCE = {"f32": 0.0, "f16": 2**-11, "q8_0": 1 / 127}
+# Half precision keeps 11 bits; a weight of 8-bit blocks is off by at most 1/254 of its block's largest, one of 4-bit
+# blocks by 1/8: their levels go from -8 to 7 eighths of it.
+_TOLERANCE = {"f32": 0.0, "f16": 2**-11, "q8_0": 1 / 127, "q4_0": 1 / 8 + 2**-11}
 
 
 def export_hf(store: Store, release: Release, target: Path) -> Path:

@@ -5,6 +5,7 @@ import time
 from dataclasses import replace
 from typing import Any
 
+from trimtab.engine import FLOORS
 from trimtab.loop.judging import Judged, without_answers
 from trimtab.loop.steps.teach import ALIGNING
 from trimtab.loop.turn import Context, Step
@@ -12,6 +13,7 @@ from trimtab.records import Behaviour, Release, scorecard_from_json
 from trimtab.release import (
     CODE_VERSION,
     CardFacts,
+    GateConfig,
     HardFacts,
     Source,
     changelog,
@@ -32,8 +34,15 @@ def gate_(context: Context) -> dict[str, Any]:
         served_difference=candidate.served_difference,
         severity_1=None if severe is None else round(severe.value * severe.n),
     )
-    config = context.workspace.config.gate
+    config = floored(context.workspace.config.gate, Behaviour(**context.outputs["evaluate"]["behaviour"]).precision)
     return gate(candidate.scorecard, incumbent.scorecard, base.scorecard, config, facts).to_json()
+
+
+def floored(config: GateConfig, precision: str) -> GateConfig:
+    """The gate with the floor that was measured for quantised weights, unless the workspace says its own."""
+    if "served_floor" in config.model_fields_set or precision not in ("int8", "int4"):
+        return config
+    return config.model_copy(update={"served_floor": FLOORS[precision]})
 
 
 def release(context: Context) -> dict[str, Any]:
