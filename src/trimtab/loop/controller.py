@@ -140,7 +140,7 @@ class Controller:
         """``move`` makes ``release`` stable; it is opened before, so that one which cannot be served never is."""
         stable = self._store.aliases.get("stable")
         if stable is not None and stable != release:
-            self._on_arms(stable, release)
+            self._open_beside(stable, release)
         try:
             move()
         except UserError:
@@ -148,6 +148,13 @@ class Controller:
                 self._on_arms(stable, None)
             raise
         self._on_arms(release, None)
+
+    def _open_beside(self, stable: str, release: str) -> None:
+        """Raises UserError where ``release`` cannot be served; a stable release that cannot is no reason to keep it."""
+        try:
+            self._on_arms(stable, release)
+        except UserError:
+            self._on_arms(release, None)
 
     def _end(self, verdict: str, why: str) -> None:
         if self._state is not None and self._state.verdict == "running":
