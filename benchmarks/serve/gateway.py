@@ -6,6 +6,7 @@ import sys
 from pathlib import Path
 from urllib.parse import urlsplit
 
+import psutil
 import uvloop
 
 from benchmarks.channel import Channel
@@ -40,12 +41,14 @@ def main() -> None:
 
 
 def _peak_megabytes(pid: int) -> float:
-    """Peak resident memory of a process that still runs, in MB; 0 where the system does not tell."""
-    status = Path(f"/proc/{pid}/status")
-    if not status.is_file():
-        return 0.0
-    line = next(line for line in status.read_text().splitlines() if line.startswith("VmHWM:"))
-    return int(line.split()[1]) * 1024 / 1e6
+    """Sum of the peak resident memories of a running process and its children, in MB; 0 where /proc does not tell."""
+    total = 0.0
+    for process in (psutil.Process(pid), *psutil.Process(pid).children(recursive=True)):
+        status = Path(f"/proc/{process.pid}/status")
+        if status.is_file():
+            line = next(line for line in status.read_text().splitlines() if line.startswith("VmHWM:"))
+            total += int(line.split()[1]) * 1024 / 1e6
+    return total
 
 
 if __name__ == "__main__":
