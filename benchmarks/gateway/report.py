@@ -1,17 +1,14 @@
 """The figures for people: a table on the terminal, a page and its numbers in the documentation."""
 
-import json
 import math
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from rich.console import Console
-from rich.table import Table
-
+from benchmarks import pages
 from benchmarks.gateway.plan import KINDS
 
-GOALS: dict[str, tuple[str, float]] = {
+GOALS: dict[str, pages.Goal] = {
     "overhead_p50_ms": ("at most", 2.0),
     "overhead_p99_ms": ("at most", 5.0),
     "vs_litellm": ("at least", 3.0),
@@ -39,23 +36,13 @@ _ABOUT = (
 
 def show(found: Mapping[str, Any]) -> None:
     """The tables on the terminal."""
-    console = Console()
-    for title, columns, rows in (
-        ("Overhead", _COLUMNS, side_rows(found)),
-        ("Figures", ("figure", "value", "goal"), figure_rows(found)),
-    ):
-        table = Table(*columns, title=title)
-        for row in rows:
-            table.add_row(*row)
-        console.print(table)
+    pages.show([("Overhead", _COLUMNS, side_rows(found)), ("Figures", ("figure", "value", "goal"), figure_rows(found))])
 
 
 def write(stem: Path, found: Mapping[str, Any], machine: Mapping[str, Any], command: str) -> None:
     """``stem.md`` for people and ``stem.json`` with every number."""
-    stem.parent.mkdir(parents=True, exist_ok=True)
-    stem.with_suffix(".md").write_text(page(found, machine, command), encoding="utf-8")
     numbers = {"machine": dict(machine), "command": command, "figures": flat(found)}
-    stem.with_suffix(".json").write_text(json.dumps(numbers, indent=1) + "\n", encoding="utf-8")
+    pages.write(stem, page(found, machine, command), numbers)
 
 
 def flat(found: Mapping[str, Any]) -> dict[str, Any]:
@@ -80,11 +67,11 @@ def page(found: Mapping[str, Any], machine: Mapping[str, Any], command: str) -> 
             f"- Ours: {ours}, Python {machine['python']}" + (f"; peer: {peers}" if peers else ""),
             f"- Date: {machine['date']}",
             "",
-            *_markdown(("figure", "value", "goal"), figure_rows(found)),
+            *pages.markdown(("figure", "value", "goal"), figure_rows(found)),
             "",
-            *_markdown(_COLUMNS, side_rows(found)),
+            *pages.markdown(_COLUMNS, side_rows(found)),
             "",
-            *_markdown(("also seen", "value"), rest),
+            *pages.markdown(("also seen", "value"), rest),
             "",
             *(f"- {line}." for line in _ABOUT),
             "",
@@ -94,12 +81,8 @@ def page(found: Mapping[str, Any], machine: Mapping[str, Any], command: str) -> 
 
 def figure_rows(found: Mapping[str, Any]) -> list[tuple[str, ...]]:
     """Each figure with its goal, and whether it is met."""
-    rows: list[tuple[str, ...]] = []
-    for key, (direction, goal) in GOALS.items():
-        if key in found:
-            met = found[key] >= goal if direction == "at least" else found[key] <= goal
-            rows.append((key, _text(found[key]), f"{direction} {goal:g}: {'met' if met else 'missed'}"))
-    return rows
+    seen = [(key, goal) for key, goal in GOALS.items() if key in found]
+    return [(key, _text(found[key]), pages.verdict(found[key], goal)) for key, goal in seen]
 
 
 def side_rows(found: Mapping[str, Any]) -> list[tuple[str, ...]]:
@@ -117,10 +100,3 @@ def _text(value: Any) -> str:
     if value is None:
         return ""
     return f"{value:.3g}" if isinstance(value, float) and math.isfinite(value) and abs(value) < 1000 else f"{value:.0f}"
-
-
-def _markdown(columns: tuple[str, ...], rows: list[Any]) -> list[str]:
-    if not rows:
-        return []
-    lines = [" | ".join(columns), " | ".join("---" for _ in columns), *(" | ".join(row) for row in rows)]
-    return [f"| {line} |" for line in lines]

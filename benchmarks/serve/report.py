@@ -1,17 +1,14 @@
 """The figures for people: tables on the terminal, a page and its numbers in the documentation."""
 
-import json
 import statistics
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from rich.console import Console
-from rich.table import Table
-
+from benchmarks import pages
 from benchmarks.serve.figures import STREAMS, Plan, Results, latencies, rates
 
-GOALS: dict[str, tuple[str, float]] = {
+GOALS: dict[str, pages.Goal] = {
     "share_of_engine_c1": ("at least", 0.95),
     "share_of_engine_c8": ("at least", 0.95),
     "share_of_engine_c32": ("at least", 0.95),
@@ -28,23 +25,17 @@ _COLUMNS = ("streams", "side", "tokens/s", "first token ms", "between tokens ms"
 
 def show(results: Results, plan: Plan, found: Mapping[str, float]) -> None:
     """Both tables on the terminal."""
-    console = Console()
-    for title, columns, rows in (
-        ("Measured", _COLUMNS, measured_rows(results, plan)),
-        ("Figures", ("figure", "value", "goal"), figure_rows(found)),
-    ):
-        table = Table(*columns, title=title)
-        for row in rows:
-            table.add_row(*row)
-        console.print(table)
+    pages.show(
+        [
+            ("Measured", _COLUMNS, measured_rows(results, plan)),
+            ("Figures", ("figure", "value", "goal"), figure_rows(found)),
+        ]
+    )
 
 
 def write(stem: Path, results: Results, plan: Plan, found: Mapping[str, float], machine: Mapping[str, Any]) -> None:
     """``stem.md`` for people and ``stem.json`` with every number."""
-    stem.parent.mkdir(parents=True, exist_ok=True)
-    stem.with_suffix(".md").write_text(page(results, plan, found, machine), encoding="utf-8")
-    numbers = {"machine": dict(machine), "figures": dict(found)}
-    stem.with_suffix(".json").write_text(json.dumps(numbers, indent=1) + "\n", encoding="utf-8")
+    pages.write(stem, page(results, plan, found, machine), {"machine": dict(machine), "figures": dict(found)})
 
 
 def page(results: Results, plan: Plan, found: Mapping[str, float], machine: Mapping[str, Any]) -> str:
@@ -65,9 +56,9 @@ def page(results: Results, plan: Plan, found: Mapping[str, float], machine: Mapp
             f"- Versions: {versions}; Python {machine['python']}",
             f"- Date: {machine['date']}",
             "",
-            *_markdown(("figure", "value", "goal"), figure_rows(found)),
+            *pages.markdown(("figure", "value", "goal"), figure_rows(found)),
             "",
-            *_markdown(_COLUMNS, measured_rows(results, plan)),
+            *pages.markdown(_COLUMNS, measured_rows(results, plan)),
             "",
         ]
     )
@@ -77,10 +68,7 @@ def figure_rows(found: Mapping[str, float]) -> list[tuple[str, ...]]:
     """Each figure, those with a goal first."""
     rows: list[tuple[str, ...]] = []
     for key in (*GOALS, *(key for key in found if key not in GOALS)):
-        goal = ""
-        if key in GOALS:
-            direction, bound = GOALS[key]
-            goal = f"{direction} {bound:g}: {'met' if found[key] >= bound else 'missed'}"
+        goal = pages.verdict(found[key], GOALS[key]) if key in GOALS else ""
         rows.append((key, f"{found[key]:.3g}", goal))
     return rows
 
@@ -99,8 +87,3 @@ def measured_rows(results: Results, plan: Plan) -> list[tuple[str, ...]]:
             speed = statistics.median(rates(results, plan, side, streams))
             rows.append((str(streams), name, f"{speed:.0f}", first, gap, f"{measured['end']['peak_mb']:.0f}"))
     return rows
-
-
-def _markdown(columns: tuple[str, ...], rows: list[tuple[str, ...]]) -> list[str]:
-    lines = [" | ".join(columns), " | ".join("---" for _ in columns), *(" | ".join(row) for row in rows)]
-    return [f"| {line} |" for line in lines]

@@ -1,16 +1,15 @@
 """The figures for people: a table on the terminal, a page and its numbers in the documentation."""
 
-import json
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 from rich.console import Console
-from rich.table import Table
 
+from benchmarks import pages
 from benchmarks.train.figures import Results, same_tokens, seconds, speed
 
-GOALS: dict[str, tuple[str, float]] = {
+GOALS: dict[str, pages.Goal] = {
     "sft_vs_default": ("at least", 2.5),
     "dpo_vs_default": ("at least", 5.0),
     "reward_vs_default": ("at least", 2.2),
@@ -37,24 +36,15 @@ _COLUMNS = ("run", "side", "real tokens/s", "s/step", "real tokens", "processed"
 
 def show(results: Results, found: Mapping[str, Any]) -> None:
     """Both tables on the terminal."""
-    console = Console()
-    for title, columns, rows in (
-        ("Measured", _COLUMNS, measured_rows(results)),
-        ("Figures", ("figure", "value", "goal"), figure_rows(found)),
-    ):
-        table = Table(*columns, title=title)
-        for row in rows:
-            table.add_row(*row)
-        console.print(table)
-    console.print(*legend(results), sep="\n")
+    pages.show(
+        [("Measured", _COLUMNS, measured_rows(results)), ("Figures", ("figure", "value", "goal"), figure_rows(found))]
+    )
+    Console().print(*legend(results), sep="\n")
 
 
 def write(stem: Path, results: Results, found: Mapping[str, Any], machine: Mapping[str, Any]) -> None:
     """``stem.md`` for people and ``stem.json`` with every number."""
-    stem.parent.mkdir(parents=True, exist_ok=True)
-    stem.with_suffix(".md").write_text(page(results, found, machine), encoding="utf-8")
-    numbers = {"machine": dict(machine), "figures": dict(found)}
-    stem.with_suffix(".json").write_text(json.dumps(numbers, indent=1) + "\n", encoding="utf-8")
+    pages.write(stem, page(results, found, machine), {"machine": dict(machine), "figures": dict(found)})
 
 
 def page(results: Results, found: Mapping[str, Any], machine: Mapping[str, Any]) -> str:
@@ -77,9 +67,9 @@ def page(results: Results, found: Mapping[str, Any], machine: Mapping[str, Any])
             *([f"- Matmul 2048³ during the run: bfloat16 and float32 {' and '.join(rates)} GF/s"] if rates else []),
             f"- Real tokens agree on both sides at every step{f', except in {odd}' if odd else ''}.",
             "",
-            *_markdown(("figure", "value", "goal"), figure_rows(found)),
+            *pages.markdown(("figure", "value", "goal"), figure_rows(found)),
             "",
-            *_markdown(_COLUMNS, measured_rows(results)),
+            *pages.markdown(_COLUMNS, measured_rows(results)),
             "",
             *(f"- {line}" for line in legend(results)),
             "",
@@ -90,15 +80,14 @@ def page(results: Results, found: Mapping[str, Any], machine: Mapping[str, Any])
 def figure_rows(found: Mapping[str, Any]) -> list[tuple[str, ...]]:
     """Each figure with its goal, and whether it is met."""
     rows: list[tuple[str, ...]] = []
-    for key, (direction, goal) in GOALS.items():
+    for key, goal in GOALS.items():
         if key not in found:
             continue
         value = found[key]
         if value is None:
             rows.append((key, "not run", found.get(key.replace("_vs_default", "_reason"), "")))
             continue
-        met = value >= goal if direction == "at least" else value <= goal
-        rows.append((key, f"{value:.3g}", f"{direction} {goal:g}: {'met' if met else 'missed'}"))
+        rows.append((key, f"{value:.3g}", pages.verdict(value, goal)))
     return rows
 
 
@@ -122,8 +111,3 @@ def legend(results: Results) -> list[str]:
     """What the sides' names mean."""
     used = {name for sides in results.values() for name in sides}
     return [f"{name}: {meaning}" for name, meaning in _SIDES.items() if name in used]
-
-
-def _markdown(columns: tuple[str, ...], rows: list[tuple[str, ...]]) -> list[str]:
-    lines = [" | ".join(columns), " | ".join("---" for _ in columns), *(" | ".join(row) for row in rows)]
-    return [f"| {line} |" for line in lines]
