@@ -73,7 +73,8 @@ def plain(folder: Path, text: str) -> torch.Tensor:
     with torch.no_grad():
         hidden = AutoModel.from_pretrained(folder).eval()(torch.tensor([ids])).last_hidden_state[0]
     mean = hidden.sum(0) / len(ids)
-    return mean / (mean * mean).sum().sqrt()
+    unit: torch.Tensor = mean / (mean * mean).sum().sqrt()
+    return unit
 
 
 def test_vectors_are_the_plain_twins(embedder: TextEmbedder, model: Path) -> None:
