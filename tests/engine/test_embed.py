@@ -242,3 +242,28 @@ def test_what_is_no_model_is_refused(encoder: Path, tmp_path: Path) -> None:
         TextEmbedder(folder)
     with pytest.raises(UserError, match="no such model folder"):
         TextEmbedder(tmp_path / "nowhere")
+
+
+def test_positions_that_begin_behind_the_paddings_are_no_room_for_tokens(tmp_path: Path) -> None:
+    from transformers import RobertaConfig, RobertaModel
+
+    byte_tokenizer(tmp_path)
+    shape = {"hidden_size": 32, "num_hidden_layers": 1, "num_attention_heads": 4, "intermediate_size": 64}
+    RobertaModel(RobertaConfig(vocab_size=400, max_position_embeddings=34, pad_token_id=1, **shape)).save_pretrained(
+        tmp_path
+    )
+    embedder = TextEmbedder(tmp_path)
+    try:
+        assert embedder.context == 32
+        assert len(embed(embedder, "z" * 32)) == 1
+    finally:
+        embedder.close()
+
+
+def test_an_encoder_with_a_decoder_is_refused(tmp_path: Path) -> None:
+    from transformers import T5Config, T5Model
+
+    byte_tokenizer(tmp_path)
+    T5Model(T5Config(vocab_size=400, d_model=16, d_kv=8, d_ff=16, num_layers=1, num_heads=2)).save_pretrained(tmp_path)
+    with pytest.raises(UserError, match="an encoder with a decoder"):
+        TextEmbedder(tmp_path)
