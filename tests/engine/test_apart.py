@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from trimtab.engine import Chunk, Form, Request, Sampling, TorchEngine, Unsupported, generate
+from trimtab.engine import Chunk, Form, Request, Sampling, Speculation, TorchEngine, Unsupported, generate
 from trimtab.engine.apart import ApartEngine
 from trimtab.engine.constraint import Constraint
 from trimtab.model import tiny_random_model
@@ -112,3 +112,16 @@ def test_it_ends_with_the_process_that_opened_it(folder: Path) -> None:
         os.kill(pid, 0)
     (late,) = generate(engine, REQUESTS[:1])
     assert (late.finish, late.error) == ("cancelled", "")
+
+
+def test_it_knows_what_was_guessed_ahead_without_asking(folder: Path) -> None:
+    request = Request((5, 6, 7) * 6, Sampling(max_tokens=24))
+    apart = ApartEngine("torch", folder, speculation=Speculation("lookup"))
+    plain = TorchEngine(folder, speculation=Speculation("lookup"))
+    try:
+        assert generate(apart, [request]) == generate(plain, [request])
+        assert apart.counts == plain.counts
+        assert plain.counts.proposed > 0
+    finally:
+        apart.close()
+        plain.close()

@@ -238,5 +238,6 @@ def test_clients_that_vanish_at_every_stage_leave_nothing(wild: Wild) -> None:
             stack.enter_context(wild.talk(_head(len(body)), body))
         wild.until(lambda: wild.gateway.admission.snapshot().queued >= 1)
     wild.until(lambda: wild.gateway.idle)
+    wild.until(lambda: wild.gateway.outbox.backlog == 0)
     assert wild.model.cancelled >= 2
     assert {trace.finish for trace in wild.sink.traces} == {"cancelled"}

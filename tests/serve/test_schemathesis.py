@@ -14,6 +14,7 @@ from typing import Any
 import pytest
 from hypothesis import HealthCheck, given, settings
 from tests.serve.conftest import Memory
+from tests.serve.embedding import Letters
 from tests.serve.test_client import Site
 
 from trimtab.serve import Gateway
@@ -38,6 +39,7 @@ _SHARES = {
 def fuzzed(random_weights: Any) -> Iterator[Site]:
     """A real engine that says little."""
     gateway = Gateway(Memory())
+    gateway.embedder = Letters()
     assistant = replace(random_weights.assistant, limits=Limits(tokens=6))
     gateway.set_arms(replace(random_weights, assistant=assistant))
     site = Site(gateway, None, gateway.outbox)
@@ -63,6 +65,7 @@ def _operations(site: Site) -> list[Any]:
         schemas[kind]["properties"]["model"] = {"enum": site.gateway.arms.models()}
     call = schemas["Message"]["anyOf"][2]["properties"]["tool_calls"]["items"]
     call["properties"]["function"]["properties"]["arguments"] = {"type": "object"}
+    schemas["EmbeddingBody"]["properties"]["model"] = {"enum": [site.gateway.embedding_model]}
     schemas["FeedbackBody"]["properties"]["trace"] = {"enum": [_answered(site)]}
     schema = schemathesis.openapi.from_dict(described)
     schema.config.update(base_url=site.url)
@@ -103,7 +106,7 @@ def test_no_case_brings_a_failure_or_an_answer_that_is_not_in_the_document(fuzze
             seen[operation.label] = _fuzz(operation, round(_CASES * _SHARES.get(operation.path, 0)), session)
     total = sum(sum(counts.values()) for counts in seen.values())
     print(f"\n{total} cases: " + "; ".join(f"{label} {dict(counts)}" for label, counts in seen.items()))
-    for path in ("/v1/chat/completions", "/v1/completions", "/v1/feedback"):
+    for path in ("/v1/chat/completions", "/v1/completions", "/v1/embeddings", "/v1/feedback"):
         assert seen[f"POST {path}"][200] > 0
         assert seen[f"POST {path}"][400] > 0
     fuzzed.until(lambda: fuzzed.gateway.idle)

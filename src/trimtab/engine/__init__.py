@@ -23,6 +23,7 @@ from trimtab.engine.served import FLOORS, Difference, record, replay, served_as_
 
 if TYPE_CHECKING:
     from trimtab.engine.divergence import kl_per_token
+    from trimtab.engine.embed import TextEmbedder
     from trimtab.engine.openvino_engine import OpenVinoEngine
     from trimtab.engine.torch_engine import TorchEngine
 
@@ -48,6 +49,7 @@ __all__ = [
     "Request",
     "Sampling",
     "Speculation",
+    "TextEmbedder",
     "TorchEngine",
     "Unsupported",
     "check_record",
@@ -66,6 +68,7 @@ __all__ = [
 
 _HEAVY = {
     "OpenVinoEngine": "trimtab.engine.openvino_engine",
+    "TextEmbedder": "trimtab.engine.embed",
     "TorchEngine": "trimtab.engine.torch_engine",
     "kl_per_token": "trimtab.engine.divergence",
 }

@@ -18,6 +18,7 @@ from pathlib import Path
 from typing import Any
 
 from trimtab.engine.core import Caps, Chunk, Request
+from trimtab.engine.lookup import Counts
 
 Pair = tuple[Sequence[int], Sequence[int]]
 _FAREWELL_SECONDS = 30.0
@@ -43,6 +44,8 @@ class ApartEngine:
         self._answers: dict[int, Future[Any]] = {}
         self._closed = False
         self.alive = True
+        self.counts = Counts()
+        """What the engine has decoded, as of its last chunks: nobody waits for the child to say it."""
         try:
             self.caps, self.weights = self._opened(name, folder, options)
         except BaseException:
@@ -133,7 +136,8 @@ class ApartEngine:
         """Hand on what the child says until it says no more."""
         try:
             while True:
-                chunks, answers = self._pipe.recv()
+                chunks, answers, counts = self._pipe.recv()
+                self.counts = counts or self.counts
                 for number, value in answers:
                     _settle(self._answers.get(number), value)
                 for number, *fields in chunks:

@@ -10,6 +10,7 @@ from typing import Any
 
 from trimtab.engine.batch import open_engine
 from trimtab.engine.core import Chunk, Handle
+from trimtab.engine.lookup import Counts
 
 
 class Child:
@@ -20,6 +21,7 @@ class Child:
         self._chunks: list[tuple[Any, ...]] = []
         self._running: set[int] = set()
         self._handles: dict[int, Handle] = {}
+        self._counts: Counts | None = None
 
     def run(self) -> None:
         """Open the engine that the first message names, and serve it until told to close or left alone."""
@@ -29,6 +31,7 @@ class Child:
         except Exception as error:
             self._pipe.send(error)
             return
+        self._counts = engine.counts if engine.caps.speculates else None
         engine.on_turn(self.flush)
         self._pipe.send((engine.caps, engine.weights))
         while (message := self._next())[0] != "close":
@@ -46,7 +49,7 @@ class Child:
 
     def _send(self, chunks: Sequence[tuple[Any, ...]], answers: Sequence[tuple[int, Any]]) -> None:
         with self._lock:
-            self._pipe.send((chunks, answers))
+            self._pipe.send((chunks, answers, self._counts))
 
     def _next(self) -> tuple[Any, ...]:
         try:

@@ -1,9 +1,9 @@
 """The one config tree, assembled from the rooms' sections."""
 
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Literal, Self
 
-from pydantic import BaseModel, ConfigDict, Field, field_validator
+from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
 
 from trimtab.curate import CurateConfig
 from trimtab.evaluate import EvaluateConfig
@@ -103,6 +103,14 @@ class Serving(Section):
     """How tokens are guessed ahead; ``auto`` as `trimtab speculate` measured for the release, and not at all before."""
     draft: str = ""
     """The model that drafts, with the release's tokenizer; empty: the release itself at four bits."""
+    embeddings: str = ""
+    """The model behind /v1/embeddings, a reference as ``model`` takes it; empty: there is none."""
+
+    @model_validator(mode="after")
+    def _one_model_a_name(self) -> Self:
+        if self.embeddings and "embeddings" in self.adapters:
+            raise ValueError("an adapter cannot be called embeddings beside serving.embeddings, whose name that is")
+        return self
 
     @field_validator("speculation", mode="before")
     @classmethod

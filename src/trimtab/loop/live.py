@@ -5,11 +5,13 @@ import logging
 import threading
 import time
 from collections.abc import Callable
+from typing import Any
 
 from starlette.applications import Starlette
 
 from trimtab.loop.adapters import with_adapters
 from trimtab.loop.controller import Controller
+from trimtab.loop.embedding import open_embedder
 from trimtab.loop.loads import Loads
 from trimtab.loop.shadow import tell
 from trimtab.loop.speculation import speculation_of
@@ -54,7 +56,7 @@ class Live:
         self._load()
 
     def _load(self) -> None:
-        """Open what the store says is stable, and a running canary beside it. Raises UserError."""
+        """Open what the store says is stable, a running canary beside it, and the embedding model. Raises UserError."""
         stable = self._store.aliases.get("stable")
         if stable is None:
             raise UserError("nothing is released yet", fix="Run `trimtab run` first")
@@ -67,6 +69,7 @@ class Live:
             except UserError as error:  # the canary alone is lost
                 _log.error("the canary %s ends: %s", state.release[:12], error)
                 self.controller.withdraw(str(error))
+        self.gateway.embedder = open_embedder(self._workspace.config.serving)
 
     def _set_arms(self, stable: str, canary: str | None) -> None:
         """Serve these two from now on; an arm that is still open keeps its engine."""
@@ -99,7 +102,17 @@ class Live:
         _log.info("release %s is decoded %s", digest[:12], f"by {guess.way}" if guess else "without guessing ahead")
         caps = arm.engine.caps
         self._mixes |= not caps.scoped_cache
-        plain = Served(digest, arm.assistant, arm.close, arm.chat.complete, caps.context, caps.kv_tokens)
+        engine: Any = arm.engine
+        plain = Served(
+            digest,
+            arm.assistant,
+            arm.close,
+            arm.chat.complete,
+            caps.context,
+            caps.kv_tokens,
+            alive=lambda: getattr(engine, "alive", True),
+            counts=lambda: engine.counts if caps.speculates else None,
+        )
         folders = {name: self._workspace.root / path for name, path in self._workspace.config.serving.adapters.items()}
         return with_adapters(plain, arm.chat, folders)
 
@@ -117,14 +130,31 @@ class Live:
         self.controller.tick(self._clock())
         self._part_tenants()
         tell(self._store, self.gateway.shadow.counts)
-        stable = self._store.aliases.get("stable")
-        if stable is not None and stable not in self._open:
-            try:
-                self._set_arms(stable, None)
-            except UserError as error:  # what was served before goes on; Loads repeats the error until it tries again
-                if error is not self._told:
-                    _log.error("%s", error)
-                self._told = error
+        try:
+            self._follow()
+        except UserError as error:  # what was served before goes on; Loads repeats the error until it tries again
+            if error is not self._told:
+                _log.error("%s", error)
+            self._told = error
+
+    def _follow(self) -> None:
+        """Serve what the store says is stable, and open again what has lost its engine's process. Raises UserError."""
+        for digest in [digest for digest, served in self._open.items() if not served.alive()]:
+            _log.error("release %s: its engine's process is gone; it is opened again", digest[:12])
+            del self._open[digest]
+        stable, arms = self._store.aliases.get("stable"), self.gateway.arms
+        serving, canary = arms.get("stable"), arms.get("canary")
+        if stable is None or {stable} | ({canary.release} if canary else set()) <= self._open.keys():
+            return
+        moved = serving is None or serving.release != stable
+        beside = None if moved or canary is None else canary.release
+        try:
+            self._set_arms(stable, beside)
+        except UserError as error:
+            if beside is None or beside in self._open:
+                raise
+            self._set_arms(stable, None)
+            self.controller.withdraw(str(error))  # the canary alone is lost
 
     def _part_tenants(self) -> None:
         """Where a second tenant has got a key, open engines again that would mix their prefixes."""

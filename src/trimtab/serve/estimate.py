@@ -11,6 +11,8 @@ from collections.abc import Sequence
 
 from trimtab.engine.core import Sampling
 from trimtab.records import Message, ToolSchema
+from trimtab.serve.arms import Served
+from trimtab.serve.body import ChatRequest
 from trimtab.tools import Assistant
 
 _BYTES = 3.0  # a token
@@ -48,6 +50,20 @@ def request_tokens(
     if context:
         completion = max(1, min(completion, context - prompt))
     return prompt, completion
+
+
+def samples_tokens(asked: Sequence[ChatRequest], served: Served) -> int:
+    """Prompt and bounded completion of all samples of one request."""
+    return sum(
+        sum(request_tokens(served.assistant, one.messages, one.tools, sampling, context=served.context))
+        for one in asked
+        for sampling in (one.sampling(served.assistant.sampling),)
+    )
+
+
+def text_tokens(texts: Sequence[str]) -> int:
+    """Tokens that plain texts are likely to make."""
+    return math.ceil(sum(len(text.encode("utf-8", "replace")) for text in texts) / _BYTES) + _MESSAGE * len(texts)
 
 
 def _tokens(messages: Sequence[Message], schema_bytes: int) -> int:

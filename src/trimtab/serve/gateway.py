@@ -4,34 +4,31 @@ import asyncio
 import logging
 import time
 import uuid
-from collections.abc import AsyncIterator, Callable, Coroutine, Iterator, Mapping, Sequence
-from contextlib import asynccontextmanager, contextmanager
+from collections.abc import Callable, Coroutine, Iterator, Sequence
+from contextlib import contextmanager
 from typing import Any
 
-from starlette.applications import Starlette
 from starlette.concurrency import run_in_threadpool
-from starlette.exceptions import HTTPException
-from starlette.middleware import Middleware
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
-from starlette.routing import BaseRoute, Route
 from starlette.types import ASGIApp
 
-from trimtab.records import Feedback, Sink, Trace, UserError, feedback_from_json
+from trimtab.records import Sink, Trace
 from trimtab.serve.admission import Admission
 from trimtab.serve.admission.deadline import timeout_of
 from trimtab.serve.arms import Arms, Lease, Served
-from trimtab.serve.body import ChatRequest, chat_request, fingerprint, read_json
+from trimtab.serve.body import ChatRequest, chat_request, read_json
 from trimtab.serve.choices import choices_of
-from trimtab.serve.completions import more_routes
 from trimtab.serve.config import ServeConfig
-from trimtab.serve.errors import ApiError, bad_request, on_api_error, on_failure, on_http_error, unknown_model
-from trimtab.serve.estimate import request_tokens
+from trimtab.serve.embeddings import Embedder, embedding_model
+from trimtab.serve.errors import ApiError, unknown_model
+from trimtab.serve.estimate import samples_tokens
 from trimtab.serve.exchange import Exchange, Free, Meter, effect_key
 from trimtab.serve.hold import Hold
-from trimtab.serve.metrics import Counted, Metrics
+from trimtab.serve.metrics import Metrics
 from trimtab.serve.outbox import Outbox
 from trimtab.serve.replies import StreamReply, WholeReply
+from trimtab.serve.said import feedback_of
 from trimtab.serve.shadow import Shadow
 from trimtab.serve.tenants import Tenant, TenantDoor, bound_of, door_of, owned
 
@@ -39,7 +36,6 @@ _log = logging.getLogger("trimtab.serve")
 
 Task = Callable[[], Coroutine[Any, Any, None]]
 _ARRIVING = 64  # requests whose bodies may be on their way beside those that wait and run
-_FEEDBACK_FIELDS = frozenset({"id", "trace", "user", "thumb", "edit", "escalated", "severity", "comment"})
 
 
 class Gateway:
@@ -48,7 +44,8 @@ class Gateway:
     ``share``: the canary's share, asked for at every request; ``shadow``: the share that it gets copies of.
     ``find_trace``: a stored trace by its id, or None.
     ``tenants``: a TenantDoor, or bearer token → tenant (None for a wrong one) without limits; without it everybody may
-    ask (loopback).
+    ask (loopback). ``embedder``, set before it serves, answers ``/v1/embeddings`` as ``embedding_model`` and is closed
+    with the gateway.
     """
 
     def __init__(
@@ -64,6 +61,8 @@ class Gateway:
         clock: Callable[[], float] = time.time,
     ) -> None:
         self.config = config or ServeConfig()
+        self.embedder: Embedder | None = None
+        self.embedding_model = embedding_model(self.config.name)
         self.arms = Arms(self.config.name, share)
         self.outbox = Outbox(sink)
         self.admission = Admission(self.config.admission, self.config.max_in_flight, self._kv_tokens)
@@ -71,8 +70,8 @@ class Gateway:
         self.broken: list[str] = []
         self.metrics = Metrics()
         self._find_trace, self._tenants = find_trace, door_of(tenants)
-        self._meter, self._clock = meter or Free(), clock
-        self.shadow = Shadow(self.arms, self.admission, shadow, self._meter, self.outbox.trace)
+        self.meter, self._clock = meter or Free(), clock
+        self.shadow = Shadow(self.arms, self.admission, shadow, self.meter, self.outbox.trace)
 
     def set_arms(self, stable: Served | None, canary: Served | None = None) -> None:
         """Swap what is served: new requests go there, those under way end where they began. Thread-safe."""
@@ -112,7 +111,8 @@ class Gateway:
             return JSONResponse(self._models(request, tenant), headers=headers)
 
     def _models(self, request: Request, tenant: Tenant) -> dict[str, Any]:
-        names = filter(tenant.may_use, self.arms.models())
+        embedding = [] if self.embedder is None else [self.embedding_model]
+        names = filter(tenant.may_use, [*self.arms.models(), *embedding])
         data = [{"id": name, "object": "model", "created": 0, "owned_by": "trimtab"} for name in names]
         if (wanted := request.path_params.get("model")) is None:
             return {"object": "list", "data": data}
@@ -129,7 +129,7 @@ class Gateway:
 
     async def _said(self, request: Request, tenant: Tenant) -> dict[str, Any]:
         body = await read_json(request, self.config.body_bytes, self.config.body_seconds)
-        said = self._feedback(body)
+        said = feedback_of(body, self._clock())
         if not await self.knows(said.trace, tenant.name):
             raise ApiError(404, f"No answer has the id {said.trace!r}.", param="trace", code="trace_not_found")
         try:
@@ -137,33 +137,6 @@ class Gateway:
         except Exception as error:  # the named boundary: whatever the sink raised
             raise ApiError(503, "The feedback could not be written; try again.", code="not_written") from error
         return {"id": said.id, "object": "feedback", "trace": said.trace}
-
-    async def health(self, request: Request) -> Response:
-        """Whether the process lives."""
-        return JSONResponse({"status": "ok"})
-
-    async def ready(self, request: Request) -> Response:
-        """Whether requests should come here: a stable release, a sink that writes, every task running."""
-        arms = {arm: served.release for arm in ("stable", "canary") if (served := self.arms.get(arm)) is not None}
-        waiting = [
-            reason
-            for reason, wrong in (
-                ("draining", self.admission.draining),
-                ("no stable release", "stable" not in arms),
-                ("traces cannot be written", not self.outbox.healthy or self._congested),
-                *((f"task {name} ended", True) for name in self.broken),
-            )
-            if wrong
-        ]
-        body: dict[str, Any] = {"status": self._status(waiting), "reasons": waiting, "arms": arms}
-        body |= {"in_flight": self.in_flight, "backlog": self.outbox.backlog, "lost": self.outbox.lost}
-        body["admission"] = self.admission.snapshot().to_json()
-        return JSONResponse(body, status_code=503 if waiting else 200)
-
-    def _status(self, waiting: Sequence[str]) -> str:
-        if self.admission.draining:
-            return "draining"
-        return "not ready" if waiting else "ready"
 
     @property
     def idle(self) -> bool:
@@ -179,6 +152,8 @@ class Gateway:
         """Close the arms, then write the traces that are left."""
         await self.shadow.close()
         await asyncio.to_thread(self.arms.close)
+        if self.embedder is not None:
+            await asyncio.to_thread(self.embedder.close)
         await asyncio.to_thread(self.outbox.close)
 
     async def watched(self, name: str, task: Task) -> None:
@@ -191,7 +166,7 @@ class Gateway:
         self.broken.append(name)
 
     @property
-    def _congested(self) -> bool:
+    def congested(self) -> bool:
         return self.outbox.backlog >= self.config.max_backlog
 
     def _admit(self, request: Request) -> Tenant:
@@ -200,7 +175,7 @@ class Gateway:
         self.admission.check_open()
         if self.in_flight >= self.config.max_in_flight + self.config.admission.queue + _ARRIVING:
             raise ApiError(503, "Too many requests are arriving.", code="overloaded", headers=retry)
-        if self._congested:
+        if self.congested:
             raise ApiError(503, "Traces cannot be written; no request is served unseen.", code="backlog", headers=retry)
         return tenant
 
@@ -235,7 +210,7 @@ class Gateway:
             timeout=timeout,
             idempotency=effect_key(request.headers, tenant.name, who, asked),
             on_end=lambda trace: self._ended(trace, hold),
-            meter=self._meter,
+            meter=self.meter,
             hold=hold,
             extra=hold.grant.headers,
             on_gap=self.metrics.inter_token.observe,
@@ -244,22 +219,36 @@ class Gateway:
     async def _hold(
         self, tenant: Tenant, asked: Sequence[ChatRequest], lease: Lease, arrived: float, timeout: float
     ) -> Hold:
-        """The tenant's right to this request and its place in the queue; a refused request holds neither, nor the
-        lease. Raises ApiError 400, 404, 429 and 503."""
+        """``hold`` beside a lease, which a refused request does not keep either."""
         try:
-            if not tenant.may_use(asked[0].model):
-                raise unknown_model(asked[0].model)
-            tokens = sum(_tokens(one, lease.served) for one in asked)
-            grant = await self._tenants.reserve(tenant, bound_of(tokens, self._meter, timeout))
-            try:
-                patient = timeout >= self.config.timeout_seconds
-                place = self.admission.ask(tenant.name, tokens, deadline=arrived + timeout, patient=patient)
-                self.shadow.make_way(lease)
-            except BaseException:
-                self._tenants.settle(grant, 0, 0.0)
-                raise
+            tokens = samples_tokens(asked, lease.served)
+            return await self.hold(tenant, asked[0].model, tokens, arrived, timeout, lease=lease)
         except BaseException:
             self.arms.release(lease)
+            raise
+
+    async def hold(
+        self,
+        tenant: Tenant,
+        model: str,
+        tokens: int,
+        arrived: float,
+        timeout: float,
+        *,
+        cost: int | None = None,
+        lease: Lease | None = None,
+    ) -> Hold:
+        """The tenant's right to a request of ``tokens`` and its place in the queue, where it counts as ``cost``
+        tokens (default: as many). A refused one holds neither. Raises ApiError 400, 404, 429 and 503."""
+        if not tenant.may_use(model):
+            raise unknown_model(model)
+        grant = await self._tenants.reserve(tenant, bound_of(tokens, self.meter, timeout))
+        try:
+            patient = timeout >= self.config.timeout_seconds
+            place = self.admission.ask(tenant.name, cost or tokens, deadline=arrived + timeout, patient=patient)
+            self.shadow.make_way(lease)
+        except BaseException:
+            self._tenants.settle(grant, 0, 0.0)
             raise
         return Hold(lease, place, grant, self._release)
 
@@ -278,18 +267,15 @@ class Gateway:
         self.outbox.trace(trace)
         self.shadow.ended(trace)
 
+    def end(self, hold: Hold, tokens: int | None, dollars: float) -> None:
+        """A request without a trace has ended: all that it held is given back."""
+        if hold.took(tokens, dollars):
+            self.in_flight -= 1
+
     def _release(self, hold: Hold, tokens: int | None, dollars: float) -> None:
         self._tenants.settle(hold.grant, tokens, dollars)
-        self.arms.release(hold.lease)
-
-    def _feedback(self, body: Any) -> Feedback:
-        unknown = sorted(set(body) - _FEEDBACK_FIELDS) if isinstance(body, dict) else []
-        if unknown:
-            raise ApiError(400, f"Unrecognized request argument supplied: {unknown[0]}", param=unknown[0])
-        try:
-            return feedback_from_json(body, id=f"fb-{fingerprint(body)[:32]}", time=self._clock())
-        except UserError as error:
-            raise bad_request(error) from error
+        if hold.lease is not None:
+            self.arms.release(hold.lease)
 
     async def knows(self, trace_id: str, tenant: str) -> bool:
         """Whether this tenant got an answer of that id; another tenant's is as unknown as one that never was."""
@@ -298,42 +284,3 @@ class Gateway:
             trace = await run_in_threadpool(self._find_trace, trace_id)
             owner = None if trace is None or trace.arm == "shadow" else trace.tenant
         return owner == tenant
-
-
-def _tokens(asked: ChatRequest, served: Served) -> int:
-    """Prompt and bounded completion of one sample, estimated."""
-    sampling = asked.sampling(served.assistant.sampling)
-    return sum(request_tokens(served.assistant, asked.messages, asked.tools, sampling, context=served.context))
-
-
-def create_app(
-    gateway: Gateway, *, tasks: Mapping[str, Task] | None = None, routes: Sequence[BaseRoute] = ()
-) -> Starlette:
-    """The application. ``tasks`` run beside it by name (the canary controller); ``routes`` come after the API's."""
-
-    @asynccontextmanager
-    async def lifespan(app: Starlette) -> AsyncIterator[None]:
-        running = [asyncio.ensure_future(gateway.watched(name, task)) for name, task in (tasks or {}).items()]
-        try:
-            yield
-        finally:
-            for task in running:
-                task.cancel()
-            await asyncio.gather(*running, return_exceptions=True)
-            await gateway.close()
-
-    return Starlette(
-        routes=[
-            Route("/v1/chat/completions", gateway.chat, methods=["POST"]),
-            *more_routes(gateway),
-            Route("/v1/models", gateway.models, methods=["GET"]),
-            Route("/v1/models/{model:path}", gateway.models, methods=["GET"]),
-            Route("/v1/feedback", gateway.feedback, methods=["POST"]),
-            Route("/health", gateway.health, methods=["GET"]),
-            Route("/ready", gateway.ready, methods=["GET"]),
-            *routes,
-        ],
-        exception_handlers={ApiError: on_api_error, HTTPException: on_http_error, Exception: on_failure},
-        lifespan=lifespan,
-        middleware=[Middleware(Counted, metrics=gateway.metrics)],
-    )

@@ -13,10 +13,11 @@ from trimtab.serve.tenants import Grant, tokens_of
 class Hold:
     """``samples``: exchanges that share it (``n`` choices, several prompts); the last one's end is the request's.
 
-    ``release`` is told the request's tokens (None where nobody counted those of some sample) and dollars.
+    ``release`` is told the request's tokens (None where nobody counted those of some sample) and dollars. ``lease`` is
+    None where no release answers: an embedding has a model of its own.
     """
 
-    lease: Lease
+    lease: Lease | None
     place: Place
     grant: Grant
     release: Callable[["Hold", int | None, float], None]
@@ -26,9 +27,12 @@ class Hold:
 
     def ended(self, trace: Trace) -> bool:
         """A sample has its trace; whether that was the last one."""
-        tokens = tokens_of(trace)
+        return self.took(tokens_of(trace), trace.cost)
+
+    def took(self, tokens: int | None, dollars: float) -> bool:
+        """A sample has ended and took this; whether it was the last one."""
         self._tokens = None if tokens is None or self._tokens is None else self._tokens + tokens
-        self._dollars += trace.cost
+        self._dollars += dollars
         self.samples -= 1
         if not self.samples:
             self.give_back()

@@ -7,6 +7,7 @@ from itertools import accumulate
 
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
+from trimtab.engine.lookup import Counts
 from trimtab.records import Trace
 
 CONTENT_TYPE = "text/plain; version=0.0.4; charset=utf-8"
@@ -108,6 +109,16 @@ def route_of(path: str) -> str:
     if path in _ROUTES:
         return path
     return "/v1/models/{model}" if path.startswith("/v1/models/") else "other"
+
+
+def speculation_lines(counts: Mapping[str, Counts]) -> Iterator[str]:
+    """By release: tokens that were proposed and accepted, and rows that the model computed to verify them."""
+    samples = {
+        _labels(("release", "kind"), (release[:_PREFIX], kind)): getattr(counted, kind)
+        for release, counted in counts.items()
+        for kind in ("proposed", "accepted", "verified")
+    }
+    yield from _family("trimtab_speculation_tokens_total", "counter", samples)
 
 
 def _by(label: str, counts: Mapping[str, int]) -> dict[str, float]:

@@ -10,6 +10,7 @@ from trimtab import __version__
 from trimtab.serve.answers import ANSWERS, ASKING, READING
 from trimtab.serve.body import ONLY, ChatBody
 from trimtab.serve.completions import MOST_PROMPTS, PLAIN, CompletionBody
+from trimtab.serve.embeddings import EmbeddingBody
 
 _FAILED = {"500": ASKING["500"]}
 _REF = "#/components/schemas/{model}"
@@ -106,13 +107,6 @@ class FeedbackBody(BaseModel):
     comment: str | None = None
 
 
-class EmbeddingBody(BaseModel):
-    """OpenAI's embedding request; answered 404 while no embedding model is configured."""
-
-    model: str
-    input: Any = None
-
-
 @cache
 def document() -> dict[str, Any]:
     """The OpenAPI document of every route of the gateway."""
@@ -148,7 +142,9 @@ def _paths() -> dict[str, Any]:
     return {
         "/v1/chat/completions": {"post": _post("Answer a conversation.", "ChatBody", "ChatCompletion", stream=True)},
         "/v1/completions": {"post": _post("Go on with a text.", "CompletionBody", "TextCompletion", stream=True)},
-        "/v1/embeddings": {"post": _post("No embedding model is configured: 404.", "EmbeddingBody", None)},
+        "/v1/embeddings": {
+            "post": _post("Vectors of texts; 404 without a configured model.", "EmbeddingBody", "Embeddings")
+        },
         "/v1/feedback": {"post": _post("Say something of an answer.", "FeedbackBody", "FeedbackTaken")},
         "/v1/models": {"get": _get("The models that are served.", "Models", READING)},
         "/v1/models/{model}": {"get": {**_get("One of them.", "Model", READING), "parameters": [model]}},
@@ -159,9 +155,9 @@ def _paths() -> dict[str, Any]:
     }
 
 
-def _post(summary: str, body: str, answer: str | None, *, stream: bool = False) -> dict[str, Any]:
-    kinds = {**_json(answer or ""), **({"text/event-stream": {}} if stream else {})}
-    answers = {"200": {"description": "OK", "content": kinds}} if answer else {}
+def _post(summary: str, body: str, answer: str, *, stream: bool = False) -> dict[str, Any]:
+    kinds = {**_json(answer), **({"text/event-stream": {}} if stream else {})}
+    answers = {"200": {"description": "OK", "content": kinds}}
     return {
         "summary": summary,
         "requestBody": {"required": True, "content": _json(body)},

@@ -245,7 +245,7 @@ async def _everybodys(*_: Any) -> bool:
 
 
 _FAULTS: list[tuple[Any, str, Any]] = [
-    (Gateway, "_is_known", _everybodys),
+    (Gateway, "knows", _everybodys),
     (Tenant, "may_use", lambda tenant, model: True),
     (Purse, "reserve", lambda purse, dollars: True),
     (Account, "check", lambda account, limits, tokens, now: None),

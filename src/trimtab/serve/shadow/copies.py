@@ -64,9 +64,11 @@ class Shadow:
             self._answered[trace.id] = trace
         self._turn()
 
-    def make_way(self, lease: Lease) -> None:
-        """A request has come: the copy under way stops where that has to wait, or needs the same engine."""
-        if self._running is not None and (lease.arm == "canary" or self._admission.snapshot().queued):
+    def make_way(self, lease: Lease | None) -> None:
+        """A request has come (without a lease: to no release): the copy under way stops where that has to wait, or
+        needs the same engine."""
+        canary = lease is not None and lease.arm == "canary"
+        if self._running is not None and (canary or self._admission.snapshot().queued):
             self._running.cancel()
 
     def stop(self) -> None:
