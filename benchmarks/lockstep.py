@@ -60,7 +60,7 @@ class _Process:
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        with self._process:  # closes the pipes and waits
+        with suppress(BrokenPipeError), self._process:  # closes the pipes and waits
             if error is None:
                 with suppress(subprocess.TimeoutExpired):  # it may still clean up
                     self._process.wait(_FAREWELL_SECONDS)
@@ -78,8 +78,9 @@ class _Process:
 
     def step(self) -> dict[str, Any]:
         assert self._process.stdin is not None
-        self._process.stdin.write("go\n")
-        self._process.stdin.flush()
+        with suppress(BrokenPipeError):  # it has ended, and its silence says so
+            self._process.stdin.write("go\n")
+            self._process.stdin.flush()
         return self.hear()
 
 

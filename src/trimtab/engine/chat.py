@@ -122,9 +122,9 @@ async def _hear(engine: Engine, request: Request, take: Callable[[Chunk], bool])
 
     def arrive(chunk: Chunk) -> None:
         nonlocal ended
-        ended = ended or chunk.finish is not None
         if over.done():
             return
+        ended = chunk.finish is not None
         try:
             if take(chunk):
                 over.set_result(None)

@@ -256,6 +256,6 @@ _FAULTS: list[tuple[Any, str, Any]] = [
 @pytest.mark.parametrize(("where", "name", "fault"), _FAULTS, ids=[name for _, name, _ in _FAULTS])
 def test_a_planted_fault_is_found(monkeypatch: pytest.MonkeyPatch, where: Any, name: str, fault: Any) -> None:
     monkeypatch.setattr(where, name, fault)
-    quick = settings(_STEPS, max_examples=100, phases=[Phase.generate], report_multiple_bugs=False, derandomize=True)
+    quick = settings(_STEPS, max_examples=600, phases=[Phase.generate], report_multiple_bugs=False, derandomize=True)
     with pytest.raises((AssertionError, BaseExceptionGroup)):  # a group: it is found again at the end
         run_state_machine_as_test(Tenants, settings=quick)
