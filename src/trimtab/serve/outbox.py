@@ -40,7 +40,7 @@ class Outbox:
     def __init__(self, sink: Sink, retry_seconds: tuple[float, ...] = _RETRY_SECONDS) -> None:
         self._sink, self._retry_seconds = sink, retry_seconds
         self._queue: queue.SimpleQueue[_Work | None] = queue.SimpleQueue()
-        self._write_all = sink.traces if isinstance(sink, BatchSink) else None
+        self._write_all = sink.traces if isinstance(sink, BatchSink) and callable(sink.traces) else None
         self._hurry = threading.Event()
         self._gathered = 0
         self._recent: OrderedDict[str, str] = OrderedDict()
