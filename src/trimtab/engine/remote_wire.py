@@ -182,16 +182,19 @@ def _read_tokens(event: Mapping[str, Any]) -> Chunk | None:
     finish, ids = _finish(choice), choice.get("token_ids")
     if ids is None and finish is None and not choice.get("text"):
         return None
-    if not _numbers(ids, int):
+    numbers = _numbers(ids, int)
+    if numbers is None:
         raise BadStream("the server gives no token ids (return_token_ids)")
-    rows = (choice.get("logprobs") or {}).get("token_logprobs") if ids else []
-    if not _numbers(rows, int, float) or len(rows) != len(ids):
-        raise BadStream(f"the server gives no log-prob for each of its {len(ids)} tokens")
-    return Chunk(tuple(ids), tuple(map(float, rows)), finish) if ids or finish else None
+    said = choice.get("logprobs")
+    rows = _numbers(said.get("token_logprobs") if isinstance(said, dict) else [], int, float)
+    if rows is None or len(rows) != len(numbers):
+        raise BadStream(f"the server gives no log-prob for each of its {len(numbers)} tokens")
+    return Chunk(tuple(numbers), tuple(map(float, rows)), finish) if numbers or finish else None
 
 
-def _numbers(value: Any, *kinds: type) -> bool:
-    return isinstance(value, list) and all(type(one) in kinds for one in value)
+def _numbers(value: Any, *kinds: type) -> list[Any] | None:
+    """A list of such numbers; None for anything else."""
+    return value if isinstance(value, list) and all(type(one) in kinds for one in value) else None
 
 
 def _choice(event: Mapping[str, Any]) -> Mapping[str, Any] | None:
