@@ -72,8 +72,8 @@ class RemoteEngine:
         self._calls: set[asyncio.Task[None]] = set()
         self._closing = threading.Lock()
         self._closed = False
-        self._loop = asyncio.new_event_loop()
         self.link = Link(endpoint, sleep)
+        self._loop = asyncio.new_event_loop()
         self._thread = threading.Thread(target=self._run, name="remote-engine", daemon=True)
         self._thread.start()
 
