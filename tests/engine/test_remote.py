@@ -218,7 +218,13 @@ def test_an_answer_is_whole_with_its_finish_whether_or_not_the_end_mark_comes(
 
 
 def test_cancelling_closes_the_connection(tiny: Path, prompt: tuple[int, ...]) -> None:
-    peer, chunks, over = Peer([stalls]), list[Chunk](), threading.Event()
+    chunks, begun, over = list[Chunk](), threading.Event(), threading.Event()
+
+    def once_begun(handler: Handler) -> None:
+        begun.wait(5)
+        stalls(handler)
+
+    peer = Peer([once_begun])
 
     def take(chunk: Chunk) -> None:
         chunks.append(chunk)
@@ -228,8 +234,6 @@ def test_cancelling_closes_the_connection(tiny: Path, prompt: tuple[int, ...]) -
             over.set()
 
     with remote(peer, tiny, seconds=30) as engine:
-        begun = threading.Event()
-        peer.answers = [lambda handler: begun.wait(5) and stalls(handler)]
         handle = engine.submit(Request(prompt), take)
         begun.set()
         assert over.wait(10)

@@ -21,7 +21,7 @@ from trimtab.model.resolve import DEFAULT_MODEL, cached
 from trimtab.records import Message, UserError
 
 SCHEMA = '{"type": "object", "properties": {"n": {"enum": [1, 2]}}, "required": ["n"], "additionalProperties": false}'
-CARDS = [
+CARDS: list[dict[str, Any]] = [
     {"id": "m", "object": "model", "owned_by": "vllm", "root": "org/m", "parent": None, "max_model_len": 64},
     {"id": "kind", "object": "model", "owned_by": "vllm", "root": "adapters/kind", "parent": "m"},
     {"id": "other", "object": "model", "owned_by": "vllm", "root": "org/other", "parent": None},

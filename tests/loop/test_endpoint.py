@@ -11,7 +11,7 @@ from tests.loop.test_verified import workspace_of
 from trimtab.engine import Request, TorchEngine, generate
 from trimtab.engine.remote_servers import OpenAiEngine, VllmEngine
 from trimtab.loop.behaviour import _options
-from trimtab.loop.config import Serving
+from trimtab.loop.config import EndpointSection, Serving
 from trimtab.loop.verified import Mismatch, open_verified, verify
 from trimtab.records import UserError
 from trimtab.release import get
@@ -39,8 +39,8 @@ def test_any_server_answers_for_a_release_without_log_probs(
         handler.say(text_event("hello", "stop"), DONE)
 
     with serving(Peer([answer])) as peer:
-        told = ("engine=openai", f"endpoint.url={peer.url}", "endpoint.model=m")
-        workspace = workspace_of(tmp_path / "w", tiny_model, *told)
+        words = ("engine=openai", f"endpoint.url={peer.url}", "endpoint.model=m")
+        workspace = workspace_of(tmp_path / "w", tiny_model, *words)
         arm = opened(workspace)
         assert isinstance(arm.engine, OpenAiEngine)
         assert generate(arm.engine, [Request((5,))])[0].finish == "stop"
@@ -48,14 +48,8 @@ def test_any_server_answers_for_a_release_without_log_probs(
         assert "gives no log-probs to replay" in caplog.text
         with pytest.raises(UserError, match="several tenants"):
             opened(workspace, private=True)
-        apart = workspace.config.serving.endpoint.model_copy(update={"prefix_cache": False})
-        arm = open_verified(
-            workspace.store,
-            "stable",
-            workspace.config.serving.model_copy(update={"endpoint": apart}),
-            Rehearsal(),
-            private=True,
-        )
+        told = Serving(engine="openai", endpoint=EndpointSection(url=peer.url, model="m", prefix_cache=False))
+        arm = open_verified(workspace.store, "stable", told, Rehearsal(), private=True)
         assert arm.engine.caps.scoped_cache
         arm.close()
 
