@@ -13,6 +13,7 @@ from tests.engine.peer import DONE, Answer, Handler, Peer, event, serving
 
 from trimtab.engine import Caps, Chunk, Form, Request, Sampling, TorchEngine, Unsupported, generate, open_engine
 from trimtab.engine.constraint import CallForm, Constraint
+from trimtab.engine.ebnf import ebnf_of
 from trimtab.engine.proof import check_record, check_trained, prove
 from trimtab.engine.remote_link import Endpoint
 from trimtab.engine.remote_servers import VllmEngine
@@ -71,7 +72,7 @@ def test_what_the_server_is_and_has_stands_in_the_caps(tiny: Path) -> None:
             continuous=True,
             context=64,
             scoped_cache=True,
-            constrains=frozenset(("json_schema", "regex", "lark", "citations")),
+            constrains=frozenset(("json_schema", "regex", "lark", "citations", "calls")),
             adapters=frozenset(("kind",)),
             precision="bf16",
         )
@@ -105,26 +106,30 @@ def test_ids_go_out_and_come_back_with_their_log_probs_and_no_default_of_the_ser
 
 
 def test_forms_and_adapters_are_vllms_own_and_the_rest_is_refused(tiny: Path) -> None:
+    schema, call = Constraint(Form("json_schema", SCHEMA)), CallForm("<tool_call>", SCHEMA, "</tool_call>")
     forms = {
-        Form("json_schema", SCHEMA): {"json": json.loads(SCHEMA)},
-        Form("regex", "a+b"): {"regex": "a+b"},
-        Form("lark", 'start: "a"'): {"grammar": 'start: "a"'},
+        schema: {"grammar": ebnf_of(schema)},
+        Constraint(calls=(call,)): {"grammar": ebnf_of(Constraint(calls=(call,)))},
+        Constraint(Form("regex", "a+b")): {"regex": "a+b"},
+        Constraint(Form("lark", 'start: "a"')): {"grammar": 'start: "a"'},
     }
     peer, stop = Peer([FINE], pages()), Sampling(stop_ids=(2,))
     with vllm(peer, tiny) as engine:
-        for form, asked in forms.items():
-            generate(engine, [Request((5,), stop, Constraint(form))])
+        for constraint, asked in forms.items():
+            generate(engine, [Request((5,), stop, constraint)])
             assert peer.seen[-1]["structured_outputs"] == asked
         generate(engine, [Request((5,), stop, adapter="kind")])
         assert peer.seen[-1]["model"] == "kind"
-        count, call = len(peer.seen), CallForm("<tool_call>", SCHEMA, "</tool_call>")
+        count = len(peer.seen)
         for request in (
             Request((5,), stop, adapter="other"),
-            Request((5,), stop, Constraint(calls=(call,))),
+            Request((5,), stop, Constraint(Form("regex", "a"), (call,))),
             Request((5,), Sampling(), Constraint(Form("regex", "a"))),
         ):
             with pytest.raises(Unsupported):
                 engine.submit(request, print)
+        with pytest.raises(UserError):
+            engine.submit(Request((5,), stop, Constraint(Form("json_schema", '{"type": "no"}'))), print)
         assert len(peer.seen) == count
 
 
@@ -289,6 +294,10 @@ def test_a_real_vllm_holds_a_form_keeps_scopes_and_lets_go(real: tuple[VllmEngin
     (held,) = generate(engine, [Request(prompt, stop, Constraint(Form("json_schema", SCHEMA)), cache_scope="acme")])
     assert held.finish == "stop", held.error
     assert json.loads(dialect.decode(held.token_ids[:-1]))["n"] in (1, 2)
+    call = CallForm('<tool_call>\n{"name": "t", "arguments": ', SCHEMA, "}\n</tool_call>")
+    wide = Sampling(80, stop_ids=dialect.stop_ids)
+    (called,) = generate(engine, [Request(prompt, wide, Constraint(calls=(call,)))])
+    assert dialect.parse(dialect.decode(called.token_ids)).tool_calls[0].arguments["n"] in (1, 2)
 
     def take(chunk: Chunk) -> None:
         chunks.append(chunk)

@@ -83,17 +83,18 @@ class RemoteEngine:
         return f"{self.endpoint.model}@{self.endpoint.url}"
 
     def submit(self, request: Request, on_chunk: Callable[[Chunk], None]) -> _Call:
-        """Send a request. Raises Unsupported for what the server cannot be asked."""
+        """Send a request. Raises Unsupported for what the server cannot be asked, UserError for a wrong constraint."""
         if request.adapter and request.adapter not in self.caps.adapters:
             raise Unsupported(f"the engine {self.caps.name} serves no adapter {request.adapter!r}", "model")
         if request.constraint is not None and (missing := request.constraint.needs - self.caps.constrains):
             raise Unsupported(f"the engine {self.caps.name} cannot constrain {', '.join(sorted(missing))}")
         call = _Call(self, request, on_chunk)
         try:
-            body = self._wire.body(request, self._room(request))
+            most = room(request, context=self.caps.context or NO_LIMIT, vocabulary=self._vocabulary)
         except UserError as error:
             call.end(Chunk((), (), "error", str(error)))
             return call
+        body = self._wire.body(request, most)
         if not self.post(lambda: self._start(call, body)):
             call.end(Chunk((), (), "error", "the engine is closed"))
         return call
@@ -131,9 +132,6 @@ class RemoteEngine:
             raise RuntimeError("the engine is closed") from error
         except (Failed, BadStream) as error:
             raise UserError(str(error), field="serving.endpoint") from error
-
-    def _room(self, request: Request) -> int:
-        return room(request, context=self.caps.context or NO_LIMIT, vocabulary=self._vocabulary)
 
     def _start(self, call: _Call, body: Mapping[str, Any]) -> None:
         call.task = self._loop.create_task(self._answer(call, body))

@@ -1,20 +1,19 @@
 """Requests and answers of OpenAI's /v1/completions as our tokens: spelled as text for any server, as ids for vLLM."""
 
 import hmac
-import json
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any, Protocol
 
-from trimtab.engine.citing import citing_regex
 from trimtab.engine.constraint import Constrains, Constraint
 from trimtab.engine.core import Chunk, Finish, Request, Unsupported
+from trimtab.engine.ebnf import ebnf_of
 from trimtab.engine.sse import BadStream
 from trimtab.model.dialect import Dialect
 
 _FINISH: dict[str, Finish] = {"stop": "stop", "length": "length"}
 _MOST_STOPS = 4  # OpenAI's own limit
-VLLM_CONSTRAINS: frozenset[Constrains] = frozenset(("json_schema", "regex", "lark", "citations"))
+VLLM_CONSTRAINS: frozenset[Constrains] = frozenset(("json_schema", "regex", "lark", "citations", "calls"))
 
 
 class Wire(Protocol):
@@ -96,7 +95,8 @@ class TokenWire:
     """What scopes are salted with: a salt that another could guess would let him read the cache."""
 
     def body(self, request: Request, max_tokens: int) -> dict[str, Any]:
-        """Raises Unsupported for a constraint without a stop id, by which alone it can end."""
+        """Raises Unsupported for a constraint without a stop id, by which alone it can end, and what
+        ``structured_outputs`` raises."""
         sampling = request.sampling
         said: dict[str, Any] = {
             "model": request.adapter or self.model,
@@ -139,19 +139,18 @@ _PLAIN: dict[str, Any] = {
 
 
 def structured_outputs(constraint: Constraint) -> dict[str, Any]:
-    """vLLM's ``structured_outputs`` for an answer's form. Raises Unsupported for calls of tools."""
+    """vLLM's ``structured_outputs``. Raises Unsupported for a regex or a grammar beside calls, UserError for a schema
+    that is none.
+
+    Schemas go as grammars of ours: under vLLM's own a small model may write white space until it has no token left.
+    """
     form = constraint.answer
-    if form is None or constraint.calls:
-        raise Unsupported("the engine vllm cannot constrain calls", "tool_choice")
-    match form.kind:
-        case "json_schema":
-            return {"json": json.loads(form.text)}
-        case "regex":
+    if form is not None and not constraint.calls:
+        if form.kind == "regex":
             return {"regex": form.text}
-        case "citations":
-            return {"regex": citing_regex(form.text)}
-        case "lark":
+        if form.kind == "lark":
             return {"grammar": form.text}
+    return {"grammar": ebnf_of(constraint)}
 
 
 def scored(answer: Any, ids: list[int], first: int) -> list[float]:
