@@ -3,11 +3,13 @@
 import json
 import os
 import threading
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
+import httpx
 import pytest
 from tests.engine.peer import DONE, Answer, Handler, Peer, event, serving
 
@@ -306,7 +308,25 @@ def test_a_real_vllm_holds_a_form_keeps_scopes_and_lets_go(real: tuple[VllmEngin
         else:
             over.set()
 
-    handle = engine.submit(Request(prompt, Sampling(400)), take)
+    handle = engine.submit(Request(prompt, Sampling(1500)), take)
     assert over.wait(60)
     assert chunks[-1].finish == "cancelled"
-    assert generate(engine, [Request(prompt, stop)])[0].finish in ("stop", "length")
+    assert any(metric(engine, "vllm:num_requests_running") == 0 or time.sleep(0.2) for _ in range(100))
+
+
+def test_a_real_vllm_shares_prefixes_within_a_scope_and_not_beyond(real: tuple[VllmEngine, Path]) -> None:
+    engine, folder = real
+    prompt = tuple(Dialect.of(folder).ids("".join(f"Line {number} of a long story. " for number in range(60))))
+
+    def hits(scope: str) -> float:
+        before = metric(engine, "vllm:prefix_cache_hits_total")
+        assert generate(engine, [Request(prompt, Sampling(1), cache_scope=scope)])[0].finish == "length"
+        return metric(engine, "vllm:prefix_cache_hits_total") - before
+
+    assert [hits(scope) > 0 for scope in ("acme", "acme", "bee", "")] == [False, True, False, False]
+
+
+def metric(engine: VllmEngine, name: str) -> float:
+    """One of the server's own counts."""
+    lines = httpx.get(engine.endpoint.url.removesuffix("/v1") + "/metrics", trust_env=False).text.splitlines()
+    return sum(float(line.rpartition(" ")[2]) for line in lines if line.partition("{")[0] == name)
