@@ -242,6 +242,38 @@ def test_cancelling_closes_the_connection(tiny: Path, prompt: tuple[int, ...]) -
     assert [chunk.finish for chunk in chunks] == [None, "cancelled"]
 
 
+def test_a_request_that_is_cancelled_before_it_goes_out_ends_too_and_never_goes_out(
+    tiny: Path, prompt: tuple[int, ...]
+) -> None:
+    peer, gate = Peer([FINE]), threading.Event()
+    finishes: list[str | None] = []
+    with remote(peer, tiny) as engine:
+        engine.post(lambda: gate.wait(5))
+        handle = engine.submit(Request(prompt), lambda chunk: finishes.append(chunk.finish))
+        handle.cancel()
+        gate.set()
+        engine.close()
+    assert finishes == ["cancelled"]
+    assert peer.seen == []
+
+
+def test_a_long_answer_is_no_stall_and_a_server_that_keeps_a_whole_one_open_is_left(
+    tiny: Path, prompt: tuple[int, ...]
+) -> None:
+    def slowly(handler: Handler) -> None:
+        handler.begin()
+        for _ in range(6):
+            time.sleep(0.15)
+            handler.say(text_event("so "))
+        handler.say(text_event("", "stop"))
+        handler.wait_for_goodbye()
+
+    peer = Peer([slowly])
+    with remote(peer, tiny, seconds=0.6) as engine:
+        assert generate(engine, [Request(prompt)])[0].finish == "stop"
+        assert peer.gone.wait(10)
+
+
 def test_a_caller_that_fails_to_take_a_chunk_loses_its_request_alone(tiny: Path, prompt: tuple[int, ...]) -> None:
     def fail(chunk: Chunk) -> None:
         raise ValueError("no")
