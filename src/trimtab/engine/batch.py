@@ -10,11 +10,12 @@ from typing import Any
 from trimtab.engine.core import Chunk, Completion, Engine, Finish, Handle, Request
 from trimtab.records import UserError
 
-ENGINES = ("auto", "openvino", "torch")
+ENGINES = ("auto", "openvino", "torch", "vllm", "openai")
 
 
 def open_engine(name: str, folder: Path, *, apart: bool = False, **options: Any) -> Engine:
-    """The engine ``name`` over a model folder; ``auto`` is OpenVINO where it is installed, else torch.
+    """The engine ``name`` over a model folder; ``auto`` is OpenVINO where it is installed, else torch. Of ``openai``
+    and ``vllm`` the option ``endpoint`` says where the server is; the folder gives them tokenizer and dialect.
 
     ``options`` go to that engine's constructor; ``auto`` passes on those that the engine it chose knows. ``apart``:
     an engine whose library holds Python's lock while it computes gets a process of its own. Raises UserError for a
@@ -25,7 +26,7 @@ def open_engine(name: str, folder: Path, *, apart: bool = False, **options: Any)
     installed = find_spec("openvino_genai") is not None
     if name == "openvino" and not installed:
         raise UserError("the openvino engine is not installed", fix="pip install 'trimtab[openvino]', or use torch")
-    chosen = "openvino" if name != "torch" and installed else "torch"
+    chosen = name if name != "auto" else "openvino" if installed else "torch"
     kind = _engine(chosen)
     if name == "auto":
         options = {key: value for key, value in options.items() if key in signature(kind).parameters}
@@ -38,6 +39,10 @@ def open_engine(name: str, folder: Path, *, apart: bool = False, **options: Any)
 
 def _engine(name: str) -> Callable[..., Engine]:
     """The constructor of an engine, whose library is imported only now."""
+    if name in ("openai", "vllm"):
+        from trimtab.engine.remote_servers import OpenAiEngine, VllmEngine
+
+        return OpenAiEngine if name == "openai" else VllmEngine
     if name == "torch":
         from trimtab.engine.torch_engine import TorchEngine
 

@@ -31,6 +31,8 @@ def check(caps: Caps, constraint: Constraint | None, sampling: Sampling) -> None
     if constraint is not None and (missing := constraint.needs - caps.constrains):
         field = "tool_choice" if sampling.call is not None else "response_format"
         raise Unsupported(f"the engine {caps.name} cannot constrain {', '.join(sorted(missing))}", field)
+    if sampling.top_logprobs is not None and not caps.logprobs:
+        raise Unsupported(f"the engine {caps.name} gives no log-probs", "logprobs")
     if (sampling.top_logprobs or 0) > caps.top_logprobs:
         most = f"at most {caps.top_logprobs} alternatives" if caps.top_logprobs else "the sampled token only"
         raise Unsupported(f"the engine {caps.name} gives log-probs of {most}", "top_logprobs")

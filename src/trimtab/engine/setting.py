@@ -13,7 +13,10 @@ _LIBRARIES = ("openvino", "openvino-genai", "torch", "transformers")
 
 
 def setting_of(engine: Engine) -> dict[str, str]:
-    """Engine, libraries and machine, as a record keeps them. Equal settings give equal bits."""
+    """Engine, libraries and machine, as a record keeps them. Equal settings give equal bits, save those of a
+    ``server``: what it computes on is its own affair."""
+    if (server := getattr(engine, "server", None)) is not None:
+        return {"engine": engine.caps.name, "server": str(server)}
     family = engine.caps.name.partition("-")[0]
     libraries = _LIBRARIES[:2] if family == "openvino" else _LIBRARIES[2:]
     return {"engine": engine.caps.name, "threads": _threads(family), **_versions(libraries), **_machine()}

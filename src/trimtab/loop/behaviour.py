@@ -9,6 +9,7 @@ from trimtab.guard import PolicyGuards, load_policy
 from trimtab.loop.adapters import answering_folder
 from trimtab.loop.citing import shape_of
 from trimtab.loop.config import PlanLimits, Serving
+from trimtab.loop.endpoint import endpoint_options
 from trimtab.loop.workspace import Workspace
 from trimtab.model import Dialect
 from trimtab.records import Behaviour, Message
@@ -85,6 +86,8 @@ def open_arm(
 
 def _options(store: Store, behaviour: Behaviour, serving: Serving, private: bool) -> dict[str, Any]:
     """What the configured engine's constructor takes; ``auto`` passes on what the engine it finds knows."""
+    if serving.engine in ("openai", "vllm"):
+        return endpoint_options(serving, behaviour.precision, private)
     openvino: dict[str, Any] = {
         "precision": behaviour.precision,
         "cache_gb": serving.cache_gb,

@@ -89,8 +89,21 @@ class PlanLimits(Section):
     tokens: int = Field(default=384, gt=0)
 
 
+class EndpointSection(Section):
+    """The server behind ``engine: openai`` or ``vllm``."""
+
+    url: str
+    model: str
+    key_env: str = ""
+    """The environment variable that holds the server's API key; keys stay out of files."""
+    timeout_seconds: float = Field(default=120.0, gt=0)
+    prefix_cache: bool = True
+    """False: the server keeps no prompt's keys and values, so several tenants may share it through ``openai``."""
+
+
 class Serving(Section):
-    engine: Literal["auto", "openvino", "torch"] = "auto"
+    engine: Literal["auto", "openvino", "torch", "vllm", "openai"] = "auto"
+    endpoint: EndpointSection | None = None
     precision: Literal["bf16", "f32", "int8", "int4"] = "bf16"
     cache_gb: int = Field(default=1, ge=1)
     decoding: Decoding = Decoding()
