@@ -49,7 +49,8 @@ def page(results: Results, plan: Plan, found: Mapping[str, float], machine: Mapp
             "128 tokens each, in closed loops of 1, 8 and 32 streams. Each side is a process of its own and they take "
             "turns round by round; the client of the gateway runs on the same cores. Keys, limits, admission and "
             "traces are on. Ratios are medians over the rounds, after one to warm up; latencies are P50 / P95 / P99 "
-            "over all of them. `vs_transformers_c*` without a suffix is that of the last precision named, "
+            "over all of them, on the gateway's side between texts: a token that completes no visible text comes with "
+            "the next. `vs_transformers_c*` without a suffix is that of the last precision named, "
             "`share_of_engine_c*` and `first_token_p99_ms` (8 streams) that of the first.",
             "",
             f"- Machine: {machine['cpu']}, {machine['cores']} cores, {machine['memory_gib']} GiB, {machine['system']}",
