@@ -129,10 +129,10 @@ class World:
 
     def _expiry(self) -> float:
         """When the one that waits longest (they all have the same patience) has waited too long."""
-        return next((ticket.latest for ticket in self.waiting), math.inf)
+        return next((ticket.last for ticket in self.waiting), math.inf)
 
     def _expire(self) -> None:
-        for ticket in [ticket for ticket in self.waiting if ticket.latest <= self.now]:
+        for ticket in [ticket for ticket in self.waiting if ticket.last <= self.now]:
             self.controller.expire(ticket)
             self.late.append(self.waiting.pop(ticket))
 

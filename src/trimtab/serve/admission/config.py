@@ -11,7 +11,8 @@ class AdmissionConfig(BaseModel):
     queue: int = Field(default=256, ge=0)
     """Requests that may wait, of all tenants together, a tenant alone at most half; 0: nothing waits."""
     queue_seconds: float = Field(default=3.0, gt=0)
-    """Longest wait. Short on purpose: what waits when an overload ends is what recovery takes."""
+    """Longest predicted wait of who is let in; twice that ends it. Short on purpose: what waits when an
+    overload ends is what recovery takes."""
     quantum: int = Field(default=512, ge=1)
     """Tokens a tenant of weight 1 may start in its turn."""
     weights: dict[str, PositiveFloat] = {}

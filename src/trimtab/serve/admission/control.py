@@ -65,7 +65,7 @@ class Controller:
         large request starves."""
         started, late = [], []
         while (ticket := self._queue.next()) is not None:
-            if ticket.latest < now:
+            if ticket.last < now:
                 self._queue.remove(ticket.tenant, ticket)
                 self._forget(ticket)
                 self._refused["wait"] += 1

@@ -60,7 +60,7 @@ class Place:
         if self._turn.done() and not self._turn.cancelled() and self._turn.exception() is None:
             return  # there was room: no timer, no round of the loop
         try:
-            async with asyncio.timeout(max(self._ticket.latest - self._admission.now(), 0.0)):
+            async with asyncio.timeout(max(self._ticket.last - self._admission.now(), 0.0)):
                 await asyncio.shield(self._turn)
         except TimeoutError as error:
             if self._ticket.started is None:  # else its turn came in the same moment
@@ -125,7 +125,7 @@ class Admission:
         self._control.draining = True
         latest = self.now() + grace / 2
         for ticket, place in list(self._places.items()):
-            if ticket.started is None and ticket.latest > latest:
+            if ticket.started is None and ticket.last > latest:
                 asyncio.get_running_loop().call_later(grace / 2, self._overdue, place)
 
     def check_open(self) -> None:

@@ -5,13 +5,16 @@ from typing import Literal
 
 Reason = Literal["draining", "too_large", "tenant_queue", "queue", "tenant_wait", "wait", "deadline"]
 
+_PATIENCE = 2.0  # × the wait that was thought the longest
+_WAITING = 0.75  # of the time until the deadline; the rest is for the answer
+
 
 @dataclass(eq=False, slots=True)
 class Ticket:
     """One request at the door. Times are seconds of the controller's clock; tokens are prompt and completion.
 
-    ``latest``: when it must have started; ``deadline``: when it must have ended; ``patient``: the deadline is the
-    server's own, so that missing it tells of the server and not of the client.
+    ``latest``: when it should have started, by the prediction that lets it in; ``deadline``: when it must have ended;
+    ``patient``: the deadline is the server's own, so that missing it tells of the server and not of the client.
     """
 
     tenant: str
@@ -24,6 +27,13 @@ class Ticket:
     over: bool = False
     area: float = field(default=0.0, repr=False)
     """The controller's integral of concurrency over time when it started."""
+
+    @property
+    def last(self) -> float:
+        """When it is told that it waits in vain. Later than ``latest``: whoever was let in by a prediction that was a
+        little wrong is served, for a refusal is worth something only at once."""
+        promised, whole = self.latest - self.arrived, self.deadline - self.arrived
+        return self.arrived + min(_PATIENCE * promised, _WAITING * whole)
 
 
 @dataclass(frozen=True, slots=True)
