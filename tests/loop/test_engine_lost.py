@@ -17,7 +17,8 @@ from trimtab.engine.apart import ApartEngine
 from trimtab.loop.live import Live
 from trimtab.loop.workspace import Workspace
 from trimtab.model import tiny_random_model
-from trimtab.serve import create_app
+from trimtab.records import UserError
+from trimtab.serve import KeyedTenants, Served, create_app
 
 
 class Mortal(TorchEngine):
@@ -222,3 +223,25 @@ def test_the_embedding_model_of_the_config_is_served_and_one_that_is_none_is_a_p
     config.write_text(plain.replace("precision: f32,", "precision: f32, embeddings: x, adapters: {embeddings: y},"))
     with pytest.raises(UserError, match="embeddings"):
         find_workspace(shop.root)
+
+
+def test_where_tenants_cannot_be_parted_nobody_is_answered_until_they_are(
+    desk: Callable[[Workspace], Desk], shop: Workspace, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    here = desk(shop)
+    assert here.ask().status_code == 200
+    here.live._mixes = True  # as with an engine whose prefixes are everybody's
+    monkeypatch.setattr(KeyedTenants, "names", property(lambda self: frozenset("ab")))
+
+    def refuse(digest: str) -> Served:
+        raise UserError("it does not open without its prefixes")
+
+    with monkeypatch.context() as broken:
+        broken.setattr(here.live, "_served", refuse)
+        here.live.tick()
+        here.live.tick()
+        assert here.ask().status_code == 503
+        assert here.ready()[0] == 503
+    here.now += 31
+    here.live.tick()
+    assert here.ask().status_code == 200

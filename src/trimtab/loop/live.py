@@ -157,11 +157,18 @@ class Live:
             self.controller.withdraw(str(error))  # the canary alone is lost
 
     def _part_tenants(self) -> None:
-        """Where a second tenant has got a key, open engines again that would mix their prefixes."""
+        """Where a second tenant has got a key, open engines again that would mix their prefixes.
+
+        Where that fails nobody is answered until it succeeds: better no answer than one that tells of another's.
+        """
         if self._private or len(self.tenants.names) < 2:
             return
         self._private = True
         stable, canary = self.gateway.arms.get("stable"), self.gateway.arms.get("canary")
         if self._mixes and stable is not None:
             self._open = {}
-            self._set_arms(stable.release, None if canary is None else canary.release)
+            try:
+                self._set_arms(stable.release, None if canary is None else canary.release)
+            except UserError as error:
+                _log.error("tenants cannot be kept apart, so nothing is served: %s", error)
+                self.gateway.set_arms(None)
