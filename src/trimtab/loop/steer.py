@@ -8,7 +8,7 @@ from trimtab.loop.workspace import Workspace
 from trimtab.records import UserError
 
 _ALIVE_SECONDS = 5.0
-_WAIT_SECONDS = 20.0
+_WAIT_SECONDS = 120.0  # a release is opened and proven before the answer: seconds, on a busy machine half a minute
 
 
 def steer(
