@@ -1,5 +1,6 @@
 """A server that is not there, not now or not that one: what is tried again, and what the user is told to mend."""
 
+import asyncio
 import threading
 import time
 from datetime import UTC, datetime, timedelta
@@ -13,9 +14,10 @@ from hypothesis import strategies as st
 from tests.engine.peer import Handler, Peer, serving, text_event
 from tests.engine.test_remote import FINE, Naps, prompt, remote, status
 
-from trimtab.engine import Request, generate, open_engine
+from trimtab.engine import Chat, Request, Sampling, generate, open_engine
 from trimtab.engine.remote_link import TRIES, Endpoint, pause_before
-from trimtab.records import UserError
+from trimtab.model import Dialect
+from trimtab.records import Message, UserError
 
 __all__ = ["prompt"]
 
@@ -125,3 +127,14 @@ def test_a_long_answer_is_no_stall_and_a_server_that_keeps_a_whole_one_open_is_l
     with remote(peer, tiny, seconds=0.6) as engine:
         assert generate(engine, [Request(prompt)])[0].finish == "stop"
         assert peer.gone.wait(10)
+
+
+def test_a_conversation_too_long_for_the_model_is_its_users_mistake_though_the_server_lists_no_length(
+    tiny: Path, dialect: Dialect
+) -> None:
+    peer = Peer([status(400, "maximum context length")])
+    with remote(peer, tiny) as engine, pytest.raises(UserError, match="context of 4096 tokens"):
+        asyncio.run(Chat(engine, dialect).reply([Message("user", "word " * 5000)], (), Sampling(4)))
+    assert peer.seen == []
+    with remote(Peer([FINE], {"/v1/models": {"data": [{"id": "m", "max_model_len": 64}]}}), tiny) as engine:
+        assert engine.caps.context == 64

@@ -27,7 +27,8 @@ class OpenAiEngine(RemoteEngine):
     """Any server with OpenAI's /v1/completions (llama-server, vLLM, Trimtab's own gateway), spoken to in text.
 
     ``folder`` gives tokenizer and dialect. The prompt goes out with its special tokens spelled, which the server must
-    read as such; the answer's ids are our tokenizer's, without the stop id; there are no log-probs. ``prefix_cache``:
+    read as such; the answer's ids are our tokenizer's, without the stop id; there are no log-probs. Where the server
+    lists no ``max_model_len`` the context is the folder's, so that a longer prompt is refused here. ``prefix_cache``:
     whether the server may share computed prefixes between requests. A seed is sent, and kept as the server keeps it.
     Raises UserError where the server does not answer or does not have the model.
     """
@@ -51,7 +52,7 @@ class OpenAiEngine(RemoteEngine):
             self.close()
             raise
         context = row.get("max_model_len") if row else None
-        context = context if isinstance(context, int) else 0
+        context = context if isinstance(context, int) else _said_by(folder, "max_position_embeddings")
         self.caps = Caps(
             "openai",
             continuous=True,
@@ -175,8 +176,14 @@ def _check_speculation(name: str, speculation: Speculation | None) -> None:
 
 def _vocabulary(folder: Path) -> int:
     """How many token ids the model has: its config's, or the tokenizer's where that says none."""
+    return _said_by(folder, "vocab_size") or len(load_tokenizer(folder))
+
+
+def _said_by(folder: Path, field: str) -> int:
+    """A number of the folder's ``config.json``, or of the language model's part of it; 0 where that says none."""
     with suppress(OSError, ValueError):
-        said = json.loads((folder / "config.json").read_text("utf-8")).get("vocab_size")
-        if isinstance(said, int):
-            return said
-    return len(load_tokenizer(folder))
+        config = json.loads((folder / "config.json").read_text("utf-8"))
+        for part in (config, config.get("text_config")):
+            if isinstance(part, dict) and isinstance(part.get(field), int):
+                return int(part[field])
+    return 0

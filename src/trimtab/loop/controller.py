@@ -21,9 +21,6 @@ from trimtab.records import Feedback, Trace, UserError
 from trimtab.release import get, promote, rollback
 from trimtab.store import Store
 
-HEARTBEAT = "controller"
-"""The document that says when a controller last ticked."""
-
 
 @dataclass(frozen=True, slots=True)
 class Outcome:
@@ -52,7 +49,6 @@ class Controller:
         self._store = store
         self._config = config
         self._slo = slo
-        self._gateway = on_arms is not None
         self._on_arms: Callable[[str, str | None], None] = on_arms or (lambda stable, canary: None)
         self._state, self._position = _load(store)
 
@@ -91,7 +87,6 @@ class Controller:
             except UserError as error:
                 outcome = {"error": str(error)}
             self._store.intents.done(intent.id, outcome)
-        self._store.put(HEARTBEAT, HEARTBEAT, {"time": now, "gateway": self._gateway})
         return bool(pending)
 
     def _carry_out(self, kind: str, payload: Mapping[str, str]) -> None:

@@ -13,6 +13,7 @@ from trimtab.loop.adapters import with_adapters
 from trimtab.loop.controller import Controller
 from trimtab.loop.embedding import open_embedder
 from trimtab.loop.loads import Loads
+from trimtab.loop.presence import Presence
 from trimtab.loop.shadow import tell
 from trimtab.loop.speculation import speculation_of
 from trimtab.loop.verified import open_verified
@@ -34,6 +35,7 @@ class Live:
     def __init__(self, workspace: Workspace, clock: Callable[[], float] = time.time) -> None:
         self._workspace, self._clock = workspace, clock
         self._store = workspace.store
+        self._presence = Presence(workspace.state)  # before the state of the canary is read: from here on it is ours
         self._open: dict[str, Served] = {}
         self._swapping = threading.Lock()
         self._loads = Loads(workspace.store, workspace.config.serving, clock)
@@ -118,12 +120,15 @@ class Live:
 
     async def _steer(self) -> None:
         """Tick for ever; a tick that fails is logged and tried again, for a stuck canary must still roll back."""
-        while True:
-            try:
-                await asyncio.to_thread(self.tick)
-            except Exception:  # the named boundary: one failing tick must not end the watch
-                _log.exception("the canary controller failed; it tries again")
-            await asyncio.sleep(_TICK_SECONDS)
+        try:
+            while True:
+                try:
+                    await asyncio.to_thread(self.tick)
+                except Exception:  # the named boundary: one failing tick must not end the watch
+                    _log.exception("the canary controller failed; it tries again")
+                await asyncio.sleep(_TICK_SECONDS)
+        finally:
+            self._presence.end()
 
     def tick(self) -> None:
         """One look at what has settled, and a look at whether somebody moved ``stable``."""

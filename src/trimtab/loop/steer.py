@@ -3,11 +3,11 @@
 import time
 from collections.abc import Callable, Mapping
 
-from trimtab.loop.controller import HEARTBEAT, Controller
+from trimtab.loop.controller import Controller
+from trimtab.loop.presence import alone
 from trimtab.loop.workspace import Workspace
 from trimtab.records import UserError
 
-_ALIVE_SECONDS = 5.0
 _WAIT_SECONDS = 120.0  # a release is opened and proven before the answer: seconds, on a busy machine half a minute
 
 
@@ -22,20 +22,15 @@ def steer(
     """Write the intent and see it done. Raises UserError with the controller's word where it refuses."""
     store, now = workspace.store, clock()
     number = store.intents.add(kind, payload, time=now)
-    if not gateway_alive(workspace, now):
-        controller_here(workspace).tick(now)
+    with alone(workspace.state) as free:
+        if free:
+            controller_here(workspace).tick(now)
     while (intent := store.intents.get(number)) is None or intent.outcome is None:
         if clock() - now > _WAIT_SECONDS:
             raise UserError("the gateway has not answered", fix="It will act when it is back: see `trimtab status`")
         sleep(0.1)
     if error := intent.outcome.get("error"):
         raise UserError(str(error))
-
-
-def gateway_alive(workspace: Workspace, now: float) -> bool:
-    """Whether some gateway's controller has ticked lately."""
-    beat = workspace.store.get(HEARTBEAT, HEARTBEAT)
-    return beat is not None and bool(beat.get("gateway")) and now - float(beat["time"]) < _ALIVE_SECONDS
 
 
 def controller_here(workspace: Workspace) -> Controller:
