@@ -53,7 +53,7 @@ def test_what_was_read_is_kept_or_dropped_with_a_reason_and_a_place() -> None:
     assert {(drop["file"], drop["line"]) for drop in report["drops"]["rows"]} == {("set.jsonl", n) for n in (2, 3, 6)}
     assert report["by_action"] == {"answer": 1, "defer": 1}
     assert report["by_source"] == {"set": 4}
-    assert report["quarantine"]["cases"] == 1
+    assert report["findings"]["quarantine"]["cases"] == 1
 
 
 def test_a_contaminated_row_never_passes_and_its_case_is_named() -> None:

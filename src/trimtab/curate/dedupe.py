@@ -5,6 +5,7 @@ from collections.abc import Sequence
 from trimtab.curate.config import DedupeConfig
 from trimtab.curate.near import NearIndex, signature
 from trimtab.curate.place import Drop, Placed, dropped
+from trimtab.curate.stage import Staged
 from trimtab.curate.units import learnt_text
 from trimtab.records import Comparison
 from trimtab.text import words
@@ -23,6 +24,12 @@ def dedupe(rows: Sequence[Placed], config: DedupeConfig) -> tuple[list[Placed], 
         drops += near
     survivors = {id(placed) for placed in kept}
     return [placed for placed in rows if id(placed) in survivors], drops
+
+
+def dedupe_stage(rows: Sequence[Placed], config: DedupeConfig) -> Staged:
+    """``dedupe`` as a stage of the door."""
+    kept, drops = dedupe(rows, config)
+    return Staged(kept, drops)
 
 
 def _exact(rows: Sequence[Placed]) -> tuple[list[Placed], list[Drop]]:

@@ -1,14 +1,18 @@
 """The data door: what was imported goes through hygiene, deduplication, the quarantine and the mix, or is named."""
 
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
+from functools import partial
+from typing import Any
 
 from trimtab.curate.config import CurateConfig
-from trimtab.curate.dedupe import dedupe
-from trimtab.curate.mix import Mixed, mix
-from trimtab.curate.place import Drop, Imported, Placed, dropped
-from trimtab.curate.preferences import clean_pairs, shortcuts
-from trimtab.curate.quarantine import Quarantine
+from trimtab.curate.dedupe import dedupe_stage
+from trimtab.curate.mix import mix_stage
+from trimtab.curate.place import Imported, Placed
+from trimtab.curate.preferences import preference_stage
+from trimtab.curate.quarantine import Quarantine, quarantine_stage
 from trimtab.curate.report import Report
+from trimtab.curate.stage import Repair, Stage
 from trimtab.records import Comparison, Example, Message, Progress, Row, Silent, Unpaired
 
 CODE_VERSION = 1
@@ -39,53 +43,33 @@ def curate(
     examples; comparisons and thumbs pass it by.
     """
     progress = progress or Silent()
-    rows = [_with_system(placed, system) for placed in imported.rows]
-    drops = list(imported.drops)
-    rows, faulty = clean_pairs(rows)
-    rows, sealed = _outside_quarantine(rows, quarantine, progress)
-    progress.start("dedupe")
-    rows, repeated = dedupe(rows, config.dedupe)
-    mixed = _mixed(rows, config)
-    rows = [*mixed.rows, *(placed for placed in rows if not isinstance(placed.row, Example))]
-    drops += [*faulty, *sealed, *repeated, *mixed.drops]
-    pairs = tuple(placed.row for placed in rows if isinstance(placed.row, Comparison))
-    report = Report(
-        rows=tuple(rows),
-        drops=tuple(drops),
-        understood=imported.understood,
-        strata=mixed.strata,
-        shortcuts=shortcuts(pairs),
-        sealed=len(quarantine),
-        quarantine=quarantine.digest,
-    )
+    rows: Sequence[Placed] = [_with_system(placed, system) for placed in imported.rows]
+    drops, repairs, findings = list(imported.drops), list[Repair](), dict[str, Mapping[str, Any]]()
+    for name, stage in _stages(config, quarantine).items():
+        progress.start(name, len(rows))
+        staged = stage(rows)
+        rows = staged.rows
+        drops += staged.drops
+        repairs += staged.repairs
+        if staged.findings:
+            findings[name] = staged.findings
+    report = Report(tuple(rows), tuple(drops), imported.understood, tuple(repairs), findings)
     return Curated(
         examples=tuple(placed.row for placed in rows if isinstance(placed.row, Example)),
-        comparisons=pairs,
+        comparisons=tuple(placed.row for placed in rows if isinstance(placed.row, Comparison)),
         unpaired=tuple(placed.row for placed in rows if isinstance(placed.row, Unpaired)),
         report=report,
     )
 
 
-def _outside_quarantine(
-    rows: list[Placed], quarantine: Quarantine, progress: Progress
-) -> tuple[list[Placed], list[Drop]]:
-    kept, drops = [], []
-    progress.start("quarantine", len(rows))
-    for placed in rows:
-        progress.advance()
-        hit = quarantine.check(placed.row)
-        if hit is None:
-            kept.append(placed)
-        else:
-            drops.append(dropped(placed, "quarantine", str(hit)))
-    return kept, drops
-
-
-def _mixed(rows: list[Placed], config: CurateConfig) -> Mixed:
-    examples = tuple(placed for placed in rows if isinstance(placed.row, Example))
-    if config.mix is None or not examples:
-        return Mixed(examples, (), {})
-    return mix(examples, config.mix, config.seed)
+def _stages(config: CurateConfig, quarantine: Quarantine) -> dict[str, Stage]:
+    """The stages by name, in their order: what is dropped early costs nothing later."""
+    return {
+        "preferences": preference_stage,
+        "quarantine": partial(quarantine_stage, quarantine=quarantine),
+        "dedupe": partial(dedupe_stage, config=config.dedupe),
+        "mix": partial(mix_stage, config=config.mix, seed=config.seed),
+    }
 
 
 def _with_system(placed: Placed, system: str) -> Placed:

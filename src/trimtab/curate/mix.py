@@ -8,7 +8,8 @@ from typing import Any
 from trimtab.curate.config import MixConfig
 from trimtab.curate.hashing import uniform
 from trimtab.curate.place import Drop, Placed, dropped
-from trimtab.records import UserError
+from trimtab.curate.stage import Staged
+from trimtab.records import Example, UserError
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,6 +59,17 @@ def mix(rows: Sequence[Placed], config: MixConfig, seed: int = 0) -> Mixed:
     left_out = [dropped(placed, "mix", stratum_of(placed, config.by)) for placed in rows if id(placed) not in survivors]
     taken.sort(key=lambda placed: uniform("order", seed, placed.key))
     return Mixed(tuple(taken), tuple(left_out), table)
+
+
+def mix_stage(rows: Sequence[Placed], config: MixConfig | None, seed: int) -> Staged:
+    """``mix`` as a stage of the door: of examples; comparisons and thumbs pass it by."""
+    examples = [placed for placed in rows if isinstance(placed.row, Example)]
+    if config is None or not examples:
+        return Staged(rows)
+    mixed = mix(examples, config, seed)
+    others = [placed for placed in rows if not isinstance(placed.row, Example)]
+    strata = {name: stratum.to_json() for name, stratum in mixed.strata.items()}
+    return Staged([*mixed.rows, *others], mixed.drops, findings=strata)
 
 
 def stratum_of(placed: Placed, by: Sequence[str]) -> str:

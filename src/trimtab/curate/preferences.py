@@ -5,10 +5,18 @@ from collections.abc import Callable, Sequence
 from typing import Any
 
 from trimtab.curate.place import Drop, Placed, dropped
+from trimtab.curate.stage import Staged
 from trimtab.curate.units import final_answers
 from trimtab.records import Comparison, Message
 from trimtab.stats import wilson
 from trimtab.text import Style, normalise, style
+
+
+def preference_stage(rows: Sequence[Placed]) -> Staged:
+    """Pairs without fault, and the shortcuts that are left in them."""
+    kept, drops = clean_pairs(rows)
+    pairs = [placed.row for placed in kept if isinstance(placed.row, Comparison)]
+    return Staged(kept, drops, findings={"shortcuts": shortcuts(pairs)} if pairs else {})
 
 
 def clean_pairs(rows: Sequence[Placed]) -> tuple[list[Placed], list[Drop]]:

@@ -7,8 +7,10 @@ from typing import Any, Literal, Protocol
 
 from trimtab.curate.config import QuarantineConfig
 from trimtab.curate.near import NearIndex, signature
+from trimtab.curate.place import Placed, dropped
 from trimtab.curate.reading import find_files
 from trimtab.curate.runs import RunIndex
+from trimtab.curate.stage import Staged
 from trimtab.curate.units import final_answers, user_turns
 from trimtab.records import Case, Row, UserError, case_from_json, digest, file_digest, iter_jsonl, row_from_json
 from trimtab.text import normalise, words
@@ -154,3 +156,15 @@ class Quarantine:
             self.add(sealed, name, line)
         if len(self) == before:
             raise UserError("the file seals no case", file=name, fix="Remove it, or put cases in")
+
+
+def quarantine_stage(rows: Sequence[Placed], quarantine: Quarantine) -> Staged:
+    """Rows that repeat no sealed case; a drop names the case that a row repeats."""
+    kept, drops = [], []
+    for placed in rows:
+        hit = quarantine.check(placed.row)
+        if hit is None:
+            kept.append(placed)
+        else:
+            drops.append(dropped(placed, "quarantine", str(hit)))
+    return Staged(kept, drops, findings={"digest": quarantine.digest, "cases": len(quarantine)})

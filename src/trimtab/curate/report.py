@@ -5,22 +5,20 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from trimtab.curate.mix import Stratum
 from trimtab.curate.place import Drop, Placed
+from trimtab.curate.stage import Repair
 from trimtab.records import Comparison, Example
 
 
 @dataclass(frozen=True, slots=True)
 class Report:
-    """``drops`` keep file and line; ``shortcuts`` are of the preference pairs kept; ``sealed`` counts sealed cases."""
+    """``drops`` and ``repairs`` keep file and line; ``findings`` is what each stage found, by the stage's name."""
 
     rows: tuple[Placed, ...]
     drops: tuple[Drop, ...]
     understood: Mapping[str, str] = field(default_factory=dict)
-    strata: Mapping[str, Stratum] = field(default_factory=dict)
-    shortcuts: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
-    sealed: int = 0
-    quarantine: str = ""
+    repairs: tuple[Repair, ...] = ()
+    findings: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
 
     @property
     def reasons(self) -> dict[str, int]:
@@ -39,9 +37,11 @@ class Report:
             "by_action": _counted(_examples(self.rows), lambda placed: str(placed.row.labels.get("action", "none"))),
             "drops": {"by_reason": self.reasons, "rows": [drop.to_json() for drop in self.drops]},
             "formats": dict(self.understood),
-            "mix": {name: stratum.to_json() for name, stratum in self.strata.items()},
-            "shortcuts": {name: dict(share) for name, share in self.shortcuts.items()},
-            "quarantine": {"digest": self.quarantine, "cases": self.sealed},
+            "repairs": {
+                "by_kind": _counted(self.repairs, lambda repair: repair.kind),
+                "rows": [repair.to_json() for repair in self.repairs],
+            },
+            "findings": {name: dict(found) for name, found in self.findings.items()},
         }
 
     def sentences(self) -> list[str]:
@@ -50,9 +50,9 @@ class Report:
         lines = [", ".join(f"{count} {name}" for name, count in kept.items()) + " kept"]
         lines += [f"{count} dropped: {reason}" for reason, count in self.reasons.items()]
         lines += [
-            f"{name}: {stratum.taken} of {stratum.wanted} rows wanted; {stratum.short} short"
-            for name, stratum in self.strata.items()
-            if stratum.short
+            f"{name}: {stratum['taken']} of {stratum['wanted']} rows wanted; {stratum['short']} short"
+            for name, stratum in self.findings.get("mix", {}).items()
+            if stratum["short"]
         ]
         return lines
 
