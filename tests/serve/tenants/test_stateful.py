@@ -5,15 +5,15 @@ import contextlib
 import json
 import tempfile
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Callable
 from fnmatch import fnmatchcase
 from pathlib import Path
+from random import Random
 from typing import Any, cast
 
 import pytest
-from hypothesis import HealthCheck, Phase, settings
+from hypothesis import HealthCheck, settings
 from hypothesis import strategies as st
-from hypothesis.errors import Flaky
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, rule, run_state_machine_as_test
 from tests.serve.conftest import Memory, Spoken, make_served
 from tests.serve.tenants.office import Office, Price
@@ -256,20 +256,45 @@ _FAULTS: list[tuple[Any, str, Any]] = [
 ]
 
 
+def _walk(seed: int) -> None:
+    """One random walk through the rules. Without hypothesis: it would play a find again and call it flaky where the
+    writing threads run at another speed."""
+    draw, machine = Random(seed), Tenants()
+    rules: list[Callable[[], Any]] = [
+        lambda: machine.ask(
+            draw.choice(_NAMES), draw.randint(1, 5), draw.choice(_MODELS), draw.random() < 0.5, draw.randint(0, 20)
+        ),
+        lambda: machine.hang_up(draw.randint(0, 20), draw.randint(0, 20)),
+        lambda: machine.feedback(draw.choice(_NAMES), draw.randint(0, 20)),
+        lambda: machine.models(draw.choice(_NAMES), draw.choice(_MODELS)),
+        lambda: machine.wait(draw.choice([1.0, 20.0, 61.0])),
+        machine.tick,
+        machine.kill,
+    ]
+    machine.begin()
+    try:
+        for _ in range(25):
+            draw.choice(rules)()
+            machine.nobody_reads_or_spends_what_is_anothers()
+            machine.rates_hold()
+    finally:
+        machine.teardown()
+
+
+def _first_find(walks: int) -> AssertionError | None:
+    for seed in range(walks):
+        try:
+            _walk(seed)
+        except AssertionError as error:
+            return error
+    return None
+
+
+def test_walks_without_a_fault_find_nothing() -> None:
+    assert _first_find(10) is None
+
+
 @pytest.mark.parametrize(("where", "name", "fault"), _FAULTS, ids=[name for _, name, _ in _FAULTS])
 def test_a_planted_fault_is_found(monkeypatch: pytest.MonkeyPatch, where: Any, name: str, fault: Any) -> None:
     monkeypatch.setattr(where, name, fault)
-    quick = settings(_STEPS, max_examples=200, phases=[Phase.generate], report_multiple_bugs=False, derandomize=True)
-    with pytest.raises((AssertionError, BaseExceptionGroup, Flaky)) as found:  # a group: it is found again at the end
-        run_state_machine_as_test(Tenants, settings=quick)
-    assert any(isinstance(error, AssertionError) for error in _causes(found.value))
-
-
-def _causes(error: BaseException | None) -> Iterator[BaseException]:
-    """The error and all that it came from: hypothesis calls a find flaky when the replay ran at another speed."""
-    while error is not None:
-        yield error
-        if isinstance(error, BaseExceptionGroup):
-            for part in error.exceptions:
-                yield from _causes(part)
-        error = error.__cause__ or error.__context__
+    assert _first_find(200) is not None
