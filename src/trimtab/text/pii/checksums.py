@@ -26,13 +26,10 @@ _IBAN_LENGTHS = {
     for country in countries.split()
 }
 _VERHOEFF_PERMUTATION = (1, 5, 7, 6, 2, 8, 3, 0, 9, 4)
+_ITALIAN_DIGITS = (1, 0, 5, 7, 9, 13, 15, 17, 19, 21)
+_ITALIAN_REST = (2, 4, 18, 20, 11, 3, 6, 8, 12, 14, 16, 10, 22, 25, 24, 23)
 _ITALIAN_ODD = dict(
-    zip(
-        "0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZ",
-        (1, 0, 5, 7, 9, 13, 15, 17, 19, 21, 1, 0, 5, 7, 9, 13, 15, 17, 19, 21)
-        + (2, 4, 18, 20, 11, 3, 6, 8, 12, 14, 16, 10, 22, 25, 24, 23),
-        strict=True,
-    )
+    zip("0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZ", (*_ITALIAN_DIGITS, *_ITALIAN_DIGITS, *_ITALIAN_REST), strict=True)
 )
 _TFN = (1, 4, 3, 7, 5, 8, 6, 9, 10)
 _ABN = (10, 1, 3, 5, 7, 9, 11, 13, 15, 17, 19)

@@ -1,7 +1,7 @@
 """One pass over a text: where something may begin, each kind is tried, the surest first; what checks out is a span."""
 
 import re
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Iterable, Sequence
 from functools import lru_cache
 
 from trimtab.text.pii.checksums import card, iban_length, ip_address, luhn
@@ -47,12 +47,10 @@ KINDS: tuple[Kind, ...] = (
 
 ALL_KINDS = frozenset(kind.name for kind in KINDS)
 DEFAULT_KINDS = ALL_KINDS - {"DATE", "URL"}
-"""What is hidden where nobody says otherwise. A date or an address of a page is rarely a person's, and answers need it."""
+"""What is hidden where nobody says otherwise. Dates and addresses of pages stay: answers need them."""
 
 
-def pii_spans(
-    text: str, kinds: Iterable[str] = DEFAULT_KINDS, recognisers: Sequence[Recogniser] = ()
-) -> list[Span]:
+def pii_spans(text: str, kinds: Iterable[str] = DEFAULT_KINDS, recognisers: Sequence[Recogniser] = ()) -> list[Span]:
     """Personal data in order, never overlapping. What has a checksum passes it; weak shapes need a cue before them.
 
     Names and addresses have no pattern: only ``recognisers`` (callables that give spans) can find them. Where spans

@@ -1,7 +1,7 @@
 """A kind of personal data: what it looks like, where it may begin, and the check that it must pass."""
 
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
@@ -28,7 +28,7 @@ class Span:
 class Recogniser(Protocol):
     """A user's own finder (a model of names, say): spans of one text, of kinds that it names itself."""
 
-    def __call__(self, text: str, /) -> "list[Span]": ...
+    def __call__(self, text: str, /) -> Sequence[Span]: ...
 
 
 @dataclass(frozen=True, slots=True)

@@ -24,7 +24,12 @@ NATIONAL = (
     Kind("ITIN", rf"9\d{{2}}[ -](?:5\d|6[0-5]|7\d|8[0-8]|9[0-24-9])[ -]\d{{4}}{_END}", _DIGITS, always),
     Kind("AADHAAR", rf"[2-9]\d{{3}}(?P<in_fours> ?)\d{{4}}(?P=in_fours)\d{{4}}{_END}", _DIGITS, _aadhaar),
     Kind("PAN", rf"[A-Z]{{3}}[ABCFGHJLPT][A-Z]\d{{4}}[A-Z]{_END}", _CODE, always),
-    Kind("NINO", rf"(?!BG|GB|NK|KN|NT|TN|ZZ)[A-CEGHJ-PR-TW-Z][A-CEGHJ-NPR-TW-Z](?: ?\d\d){{3}} ?[A-D]{_END}", _CODE, always),
+    Kind(
+        "NINO",
+        rf"(?!BG|GB|NK|KN|NT|TN|ZZ)[A-CEGHJ-PR-TW-Z][A-CEGHJ-NPR-TW-Z](?: ?\d\d){{3}} ?[A-D]{_END}",
+        _CODE,
+        always,
+    ),
     Kind("NIF", rf"(?:\d{{8}}|[XYZ]-?\d{{7}})-?[A-Z]{_END}", _EITHER, whole(spanish)),
     Kind("FISCAL", rf"(?i:[A-Z]{{6}}\d\d[ABCDEHLMPRST]\d\d[A-Z]\d{{3}}[A-Z]){_END}", _CODE, whole(italian)),
     Kind("NRIC", rf"[STFGM]\d{{7}}[A-Z]{_END}", _CODE, whole(nric)),
