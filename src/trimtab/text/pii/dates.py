@@ -1,4 +1,8 @@
-"""Dates and times: numeric, in words, weekdays, years after a cue. Found on request, hidden by nobody unasked."""
+"""Dates, with their times: numeric, in words, a weekday that is meant; and, apart from them, years. On request only.
+
+A month, an hour or a decade alone tells nothing of a person and is none. A year alone is a kind of its own: where dates
+identify, years need not (HIPAA's safe harbour, 45 CFR 164.514(b)(2)(i)(C): "all elements of dates (except year)").
+"""
 
 import re
 
@@ -16,6 +20,7 @@ _HALF = r"[ ]?[ap](?:\.m\.|m(?!\w))"
 _TIME = rf"(?:{_CLOCK}(?:{_HALF})?|(?:0?[1-9]|1[0-2]){_HALF})"
 _ZONE = r"(?:[ ]?(?:z|utc|gmt|[+-]\d\d:?\d\d)(?!\w))?"
 _WITH_TIME = rf"(?:(?:,?[ ](?:at[ ])?|t){_TIME}{_ZONE})?"
+_END = r"(?![\w]|[.,:/-]\d)"
 _PATTERN = (
     r"(?i:"
     rf"(?:{_WEEKDAY},?[ ])?(?:"
@@ -26,10 +31,8 @@ _PATTERN = (
     rf"|{_MONTH}\.?[ -]{_DAY}(?:,?[ ]{_YEAR}|-{_YEAR})?{_WITH_TIME}"
     rf"|{_MONTH}\.?(?:,?[ -]|[ ]of[ ]){_YEAR}"
     r")"
-    rf"|{_WEEKDAY}|{_MONTH}"
-    rf"|{_TIME}{_ZONE}"
-    rf"|{_YEAR}"
-    r")(?![\w]|[.,:/-]\d)"
+    rf"|{_WEEKDAY}"
+    rf"){_END}"
 )
 _SURE_YEAR = re.compile(
     r"(?<!\w)(?:in|since|during|year|act of|class of|born|founded|established|circa|ca\.|early|late|mid|spring|summer"
@@ -39,32 +42,27 @@ _SURE_YEAR = re.compile(
 _YEAR_CUE = re.compile(
     r"(?:(?<!\w)(?:of|by|until|till|from|to|and|between|before|after|around|through|a|an|the)[ ]|\()$", re.IGNORECASE
 )
-_MONTH_CUE = re.compile(r"(?<!\w)(?:in|since|until|till|by|last|next|this|from|to|early|late|mid)[ ]$", re.IGNORECASE)
-_TIME_CUE = re.compile(r"(?<!\w)(?:at|from|until|till|by|to|and|around|before|after|between|about)[ ]$", re.IGNORECASE)
+_ANY_WEEKDAY = re.compile(
+    r"(?<!\w)(?:the|a|an|every|each|any|some|all|of|last|past|first|second|third|fourth|fifth|black|good|super)[ ]$",
+    re.IGNORECASE,
+)
+_ALONE = re.compile(_WEEKDAY, re.IGNORECASE)
 _COUNTED = re.compile(r"[ ]?(?:%|[a-z]+s(?!\w)|(?:and|or)[ ]\d|[x×*/+=]|people|men|women|children|kg|km|cm|ml|mg)")
-_BARE_YEAR = re.compile(rf"{_YEAR}")
-_BARE_CLOCK = re.compile(r"\d{1,2}:\d\d")
 _NUMERIC = re.compile(r"(?:[^\W\d_]+,?[ ])?(\d{1,4})([/.-])(\d{1,2})\2(\d{1,4})")
-_AMBIGUOUS = frozenset(("mar", "may", "march", "dec", "sep", "jan", "oct", "nov", "jun", "jul", "apr", "sun"))
 
 
 def _date(match: re.Match[str]) -> int:
     raw = match.group()
-    if _BARE_YEAR.fullmatch(raw):
-        return len(raw) if _is_year(match) else 0
-    if _BARE_CLOCK.fullmatch(raw):
-        return len(raw) if _TIME_CUE.search(before(match)) else 0
-    if raw.casefold() in _AMBIGUOUS:
-        return len(raw) if raw[0].isupper() and _MONTH_CUE.search(before(match)) else 0
+    if _ALONE.fullmatch(raw):
+        return len(raw) if not (raw.endswith("s") or _ANY_WEEKDAY.search(before(match))) else 0
     return len(raw) if _on_calendar(raw) else 0
 
 
-def _is_year(match: re.Match[str]) -> bool:
+def _year(match: re.Match[str]) -> int:
     """After ``in`` or ``since`` always; after a weaker cue unless what follows is counted by it."""
     said = before(match)
-    if _SURE_YEAR.search(said):
-        return True
-    return bool(_YEAR_CUE.search(said)) and not _COUNTED.match(match.string, match.end())
+    weaker = _YEAR_CUE.search(said) and not _COUNTED.match(match.string, match.end())
+    return len(match.group()) if weaker or _SURE_YEAR.search(said) else 0
 
 
 def _on_calendar(raw: str) -> bool:
@@ -81,3 +79,4 @@ def _on_calendar(raw: str) -> bool:
 
 _NAMES = "jan|feb|mar|apr|may|jun|jul|aug|sep|oct|nov|dec|mon|tue|wed|thu|fri|sat|sun"
 DATE = Kind("DATE", _PATTERN, (r"\d", rf"(?i:{_NAMES})"), _date)
+YEAR = Kind("YEAR", _YEAR + _END, (r"\d",), _year)

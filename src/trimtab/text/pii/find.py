@@ -5,7 +5,7 @@ from collections.abc import Iterable, Sequence
 from functools import lru_cache
 
 from trimtab.text.pii.checksums import card, iban_length, ip_address, luhn
-from trimtab.text.pii.dates import DATE
+from trimtab.text.pii.dates import DATE, YEAR
 from trimtab.text.pii.kind import START, Kind, Recogniser, Span, always, cued, whole
 from trimtab.text.pii.national import NATIONAL
 from trimtab.text.pii.phones import PHONE
@@ -41,12 +41,13 @@ KINDS: tuple[Kind, ...] = (
          (r"\d{1,3}\.\d", r"[0-9A-Fa-f]{0,4}:[0-9A-Fa-f:]"), whole(ip_address)),
     *NATIONAL,
     DATE,
+    YEAR,
     PHONE,
 )  # fmt: skip
 """Every kind, the surest first: where two begin at one place, the first that checks out wins."""
 
 ALL_KINDS = frozenset(kind.name for kind in KINDS)
-DEFAULT_KINDS = ALL_KINDS - {"DATE", "URL"}
+DEFAULT_KINDS = ALL_KINDS - {"DATE", "YEAR", "URL"}
 """What is hidden where nobody says otherwise. Dates and addresses of pages stay: answers need them."""
 
 

@@ -20,6 +20,7 @@ _CUE = re.compile(
     r"(?:phone|telephone|tel|mobile|mob|cell|cellphone|landline|call|called|calling|ring|dial|dialling|dialing|fax"
     r"|whatsapp|sms|text|pager|hotline|helpline|voicemail|answer|answering|reach|reached|contact|contacted)"
     r"(?:[ _]?(?:number|no|nr|num|line))?(?:[ ](?:is|was))?"
+    r"|(?:my|his|her|our|your|their)[ ](?:new[ ]|old[ ]|other[ ])?number(?:[ ](?:is|was))?"
     r"|(?:desk|office|home|work|direct|switchboard|extension|ph|t|m|f|p)[ ]?(?=:)"
     r")\W{1,5}"
     r"(?:(?:me|us|him|her|them|you|back|at|on|via|to|under|through|the|this|my|your|his|their|our|number|no\.?"
