@@ -125,14 +125,14 @@ def _slowly(text: str, kinds: frozenset[str]) -> list[tuple[int, str, str]]:
 
 
 def test_a_hostile_text_takes_no_quadratic_time() -> None:
-    """200 000 characters of near-misses: steps, not seconds, would explode if a pattern backtracked."""
+    """50 000 characters of near-misses: steps, not seconds, would explode if a pattern backtracked."""
     for bait in (
-        "a." * 100_000,
-        "1 " * 100_000,
-        "+1" * 100_000,
-        "x@" * 100_000,
-        "AB12" * 50_000,
-        "f:" * 100_000,
-        "a." * 100_000,
+        "a." * 25_000,
+        "1 " * 25_000,
+        "+1" * 25_000,
+        "x@" * 25_000,
+        "AB12" * 12_500,
+        "f:" * 25_000,
+        "a." * 25_000,
     ):
         pii_spans(bait, ALL_KINDS)

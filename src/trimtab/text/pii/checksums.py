@@ -1,5 +1,6 @@
 """Check digits: the arithmetic that tells an issued number from a run of digits."""
 
+import hashlib
 import ipaddress
 from collections.abc import Sequence
 
@@ -31,6 +32,8 @@ _ITALIAN_REST = (2, 4, 18, 20, 11, 3, 6, 8, 12, 14, 16, 10, 22, 25, 24, 23)
 _ITALIAN_ODD = dict(
     zip("0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZ", (*_ITALIAN_DIGITS, *_ITALIAN_DIGITS, *_ITALIAN_REST), strict=True)
 )
+_BASE58 = "123456789ABCDEFGHJKLMNPQRSTUVWXYZabcdefghijkmnopqrstuvwxyz"
+_BECH32 = "qpzry9x8gf2tvdw0s3jn54khce6mua7l"
 _TFN = (1, 4, 3, 7, 5, 8, 6, 9, 10)
 _ABN = (10, 1, 3, 5, 7, 9, 11, 13, 15, 17, 19)
 _PESEL = (1, 3, 7, 9, 1, 3, 7, 9, 1, 3, 1)
@@ -91,6 +94,34 @@ def ip_address(text: str) -> bool:
     except ValueError:
         return False
     return "." in text or sum(bool(group) for group in text.split(":")) > 1
+
+
+def wallet(text: str) -> bool:
+    """Bitcoin by Base58Check or Bech32's checksum (BIP 173, BIP 350); Ethereum by its form alone."""
+    if text.startswith("0x"):
+        return len(set(text.casefold())) > 8
+    if text[:3].casefold() == "bc1":
+        return text in (text.lower(), text.upper()) and _bech32(text.lower())
+    number = 0
+    for char in text:
+        number = number * 58 + _BASE58.index(char)
+    if number.bit_length() > 200:
+        return False
+    raw = number.to_bytes(25, "big")
+    return hashlib.sha256(hashlib.sha256(raw[:-4]).digest()).digest()[:4] == raw[-4:]
+
+
+def _bech32(text: str) -> bool:
+    values = [_BECH32.find(char) for char in text[3:]]
+    if -1 in values:
+        return False
+    check = 1
+    for value in [3, 3, 0, 2, 3, *values]:  # the prefix "bc", spread as BIP 173 says
+        top = check >> 25
+        check = (check & 0x1FFFFFF) << 5 ^ value
+        for bit, generator in enumerate((0x3B6A57B2, 0x26508E6D, 0x1EA119FA, 0x3D4233DD, 0x2A1462B3)):
+            check ^= generator if top >> bit & 1 else 0
+    return check in (1, 0x2BC830A3)
 
 
 def spanish(text: str) -> bool:

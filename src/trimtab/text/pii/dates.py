@@ -46,6 +46,8 @@ _ANY_WEEKDAY = re.compile(
     r"(?<!\w)(?:the|a|an|every|each|any|some|all|of|last|past|first|second|third|fourth|fifth|black|good|super)[ ]$",
     re.IGNORECASE,
 )
+_A_VERB = re.compile(rf"(?:(?<=\d )|^)(?:may|march|mar)(?!.*{_YEAR})")
+"""`5 may`, `march 12`: no dates in lower case without a year."""
 _ALONE = re.compile(_WEEKDAY, re.IGNORECASE)
 _COUNTED = re.compile(r"[ ]?(?:%|[a-z]+s(?!\w)|(?:and|or)[ ]\d|[x×*/+=]|people|men|women|children|kg|km|cm|ml|mg)")
 _NUMERIC = re.compile(r"(?:[^\W\d_]+,?[ ])?(\d{1,4})([/.-])(\d{1,2})\2(\d{1,4})")
@@ -55,7 +57,7 @@ def _date(match: re.Match[str]) -> int:
     raw = match.group()
     if _ALONE.fullmatch(raw):
         return len(raw) if not (raw.endswith("s") or _ANY_WEEKDAY.search(before(match))) else 0
-    return len(raw) if _on_calendar(raw) else 0
+    return len(raw) if _on_calendar(raw) and not _A_VERB.search(raw) else 0
 
 
 def _year(match: re.Match[str]) -> int:

@@ -4,10 +4,10 @@ import re
 from collections.abc import Iterable, Sequence
 from functools import lru_cache
 
-from trimtab.text.pii.checksums import card, iban_length, ip_address, luhn
+from trimtab.text.pii.checksums import card, iban_length, ip_address, luhn, wallet
 from trimtab.text.pii.dates import DATE, YEAR
 from trimtab.text.pii.kind import START, Kind, Recogniser, Span, always, cued, whole
-from trimtab.text.pii.national import NATIONAL
+from trimtab.text.pii.national import BANK, NATIONAL
 from trimtab.text.pii.phones import PHONE
 from trimtab.text.pii.urls import URL
 
@@ -30,9 +30,9 @@ KINDS: tuple[Kind, ...] = (
     Kind("IBAN", r"[A-Za-z]{2}\d{2}(?:[ -]?[A-Za-z0-9]){11,36}", (r"[A-Za-z]{1,6}[ -]?\d",), _iban),
     Kind(
         "CRYPTO",
-        r"(?:bc1[02-9ac-hj-np-z]{25,87}|[13][1-9A-HJ-NP-Za-km-z]{25,34}|0x[0-9A-Fa-f]{40})(?!\w)",
-        ("bc1", r"\d[1-9A-Za-z]"),
-        lambda match: len(match.group()) if len(set(match.group())) > 8 else 0,
+        r"(?:(?:bc1|BC1)[02-9A-Za-z]{11,87}|[13][1-9A-HJ-NP-Za-km-z]{25,34}|0x[0-9A-Fa-f]{40})(?!\w)",
+        ("bc1", "BC1", r"\d[1-9A-Za-z]"),
+        whole(wallet),
     ),
     Kind("CARD", r"\d{4}(?:[ -]?\d){8,15}(?![\w-])", (r"\d{2}",), _card),
     Kind("MAC", r"[0-9A-Fa-f]{2}(?P<colon>[:-])(?:[0-9A-Fa-f]{2}(?P=colon)){4}[0-9A-Fa-f]{2}(?![\w:-])",
@@ -43,6 +43,7 @@ KINDS: tuple[Kind, ...] = (
     DATE,
     YEAR,
     PHONE,
+    BANK,
 )  # fmt: skip
 """Every kind, the surest first: where two begin at one place, the first that checks out wins."""
 

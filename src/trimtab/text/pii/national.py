@@ -2,7 +2,7 @@
 
 import re
 
-from trimtab.text.pii.checksums import aba, abn, dea, italian, luhn, nhs, nric, pesel, spanish, tfn, verhoeff
+from trimtab.text.pii.checksums import aba, abn, dea, digits_of, italian, luhn, nhs, nric, pesel, spanish, tfn, verhoeff
 from trimtab.text.pii.kind import Check, Kind, always, cued, whole
 
 _END = r"(?![\w-])"
@@ -22,7 +22,7 @@ _AADHAAR_CUED: Check = cued(r"aadhaar|aadhar|uidai|uid", verhoeff)
 NATIONAL = (
     Kind("SSN", rf"(?!000|666|9)\d{{3}}(?P<sep>[ -])(?!00)\d{{2}}(?P=sep)(?!0000)\d{{4}}{_END}", _DIGITS, always),
     Kind("ITIN", rf"9\d{{2}}[ -](?:5\d|6[0-5]|7\d|8[0-8]|9[0-24-9])[ -]\d{{4}}{_END}", _DIGITS, always),
-    Kind("AADHAAR", rf"[2-9]\d{{3}}(?P<in_fours> ?)\d{{4}}(?P=in_fours)\d{{4}}{_END}", _DIGITS, _aadhaar),
+    Kind("AADHAAR", r"[2-9]\d{3}(?P<in_fours> ?)\d{4}(?P=in_fours)\d{4}(?![\w-]| \d)", _DIGITS, _aadhaar),
     Kind("PAN", rf"[A-Z]{{3}}[ABCFGHJLPT][A-Z]\d{{4}}[A-Z]{_END}", _CODE, always),
     Kind(
         "NINO",
@@ -44,15 +44,17 @@ NATIONAL = (
     Kind("PASSPORT", rf"[A-Za-z]{{0,2}}\d{{6,9}}{_END}", _EITHER, cued("passport")),
     Kind(
         "LICENCE",
-        rf"(?=[A-Za-z0-9-]{{0,6}}\d)[A-Za-z]{{0,3}}\d[A-Za-z0-9]{{4,17}}(?:-[A-Za-z0-9]{{2,6}}){{0,4}}{_END}",
-        (*_EITHER, r"\d[A-Za-z]"),
-        cued(r"driv(?:er|ing|er'?s)(?:'s)?[ ]licen[cs]e|driver(?:'?s)?[ ]licen[cs]e"),
-    ),
-    Kind(
-        "BANK",
-        rf"\d[\d -]{{4,18}}\d{_END}",
-        (r"\d[\d -]",),
-        cued(r"bank account|account (?:number|no)|acct|sort code|a/c"),
+        rf"(?=[A-Za-z]{{0,5}}-?\d)[A-Za-z0-9](?:-?[A-Za-z0-9]){{5,19}}{_END}",
+        (*_EITHER, r"\d-?[A-Za-z0-9]"),
+        cued(r"driv(?:er|ing|er'?s)(?:'s)?[ ]licen[cs]e", lambda text: len(digits_of(text)) >= 4),
     ),
 )
 """In the order in which they are tried where several begin at one place."""
+
+BANK = Kind(
+    "BANK",
+    rf"\d[\d -]{{4,18}}\d{_END}",
+    (r"\d[\d -]",),
+    cued(r"bank account|account (?:number|no)|acct|sort code|a/c"),
+)
+"""Last of all: any digits after such a cue that are nothing surer."""
