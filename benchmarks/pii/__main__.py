@@ -86,7 +86,7 @@ def _scores(rows: Sequence[Labelled], measured: Measured, tuned: bool, threshold
 
 
 def _median(measured: Measured) -> float:
-    return statistics.median(step["cpu_seconds"] for step in measured.steps)
+    return float(statistics.median(step["cpu_seconds"] for step in measured.steps))
 
 
 if __name__ == "__main__":

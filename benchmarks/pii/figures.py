@@ -85,7 +85,7 @@ def resolved(spans: Found) -> set[tuple[int, int, str]]:
     kept: list[tuple[int, int, str]] = []
     for start, end, kind, _ in sorted(spans, key=lambda span: (-span[3], span[0] - span[1], span[0])):
         if all(end <= other[0] or other[1] <= start for other in kept):
-            kept.append((start, end, TYPES.get(kind, kind)))
+            kept.append((start, end, TYPES.get(str(kind), str(kind))))
     return set(kept)
 
 

@@ -8,8 +8,8 @@ import sys
 import time
 from pathlib import Path
 
-from presidio_analyzer import AnalyzerEngine
-from presidio_analyzer.nlp_engine import NoOpNlpEngine
+from presidio_analyzer import AnalyzerEngine  # type: ignore[import-not-found]
+from presidio_analyzer.nlp_engine import NoOpNlpEngine  # type: ignore[import-not-found]
 
 from benchmarks.channel import Channel, peak_megabytes
 

@@ -29,9 +29,20 @@ def headline(ours: Scores, peer: Scores, speed: float, door: Mapping[str, Any]) 
 
 def goals(figures: Mapping[str, float]) -> list[tuple[str, str, str]]:
     """Figure, value, goal and whether it is met."""
-    bounds = {name: ("at least", figures[f"{name}_peer"]) for name in (*_ABOVE, "precision")} | GOALS
-    rows = [(name, f"{figures[name]:.3f}", pages.verdict(figures[name], goal)) for name, goal in bounds.items()]
-    return [(name, value, said.replace("at least", "above") if name in _ABOVE else said) for name, value, said in rows]
+    rows = [
+        (
+            name,
+            f"{figures[name]:.3f}",
+            f"above {figures[f'{name}_peer']:.3f}: {_met(figures[name] > figures[f'{name}_peer'])}",
+        )
+        for name in _ABOVE
+    ]
+    bounds = {"precision": ("at least", round(figures["precision_peer"], 3))} | GOALS
+    return rows + [(name, f"{figures[name]:.3f}", pages.verdict(figures[name], goal)) for name, goal in bounds.items()]
+
+
+def _met(yes: bool) -> str:
+    return "met" if yes else "missed"
 
 
 def tables(sides: Mapping[str, Mapping[str, Scores]]) -> list[tuple[str, tuple[str, ...], list[tuple[str, ...]]]]:

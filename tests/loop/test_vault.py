@@ -6,13 +6,15 @@ from pathlib import Path
 import pytest
 
 from trimtab.cli.main import main
+from trimtab.cli.template import write_template
 from trimtab.loop.reap import reap
-from trimtab.loop.steps.data import BASE, CURATE, IMPORT
+from trimtab.loop.steps.data import BASE, CURATE, IMPORT, curated_now
 from trimtab.loop.turn import run_turn
 from trimtab.loop.vault import forget, restored
 from trimtab.loop.workspace import Workspace, find_workspace
 from trimtab.records import Feedback, Message, Silent, Trace, UserError, iter_jsonl, read_jsonl, row_from_json
 
+SETTING = "data.privacy.scrub=false"
 DATA = ("ann@x.org", "555-123-4567", "bob@y.org")
 TRACE = Trace(
     "t1", 1.0, "shop", "u1", "stable", "r1",
@@ -90,3 +92,12 @@ def test_the_commands_say_what_they_did(
     assert any(name.startswith(".trimtab/artefacts/") for name in said["still_in"])
     main(["data", "restore", str(curated / "examples.jsonl"), "--to", str(target), *where])
     assert "1 references are unknown" in capsys.readouterr().out
+
+
+def test_the_template_has_nothing_to_hide(tmp_path: Path) -> None:
+    """Orders, prices, dates and policies of the demo are no personal data: hiding on or off, its rows are the same."""
+    write_template(tmp_path / "support")
+    hidden = curated_now(find_workspace(tmp_path / "support"), Silent())
+    plain = curated_now(find_workspace(tmp_path / "support", [SETTING]), Silent())
+    assert hidden.report.findings["privacy"]["rows"] == 0
+    assert (hidden.examples, hidden.comparisons) == (plain.examples, plain.comparisons)

@@ -1,6 +1,7 @@
 """Hidden and turned back: the identity for any text; equal data hide alike; nothing found survives."""
 
 import json
+import re
 from collections.abc import Sequence
 from typing import Any
 
@@ -9,6 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from trimtab.curate.privacy import PrivacyConfig, hide, restore
+from trimtab.curate.privacy.known import any_of
 from trimtab.curate.privacy.stage import finder
 from trimtab.text import Span
 
@@ -123,3 +125,21 @@ def test_below_what_is_set_aside_nothing_is_looked_for_but_what_was_found_goes(a
     hidden = hide(row, FIND, aside=aside)
     assert hidden is not None
     assert hidden.value["tools"] == f"such as <EMAIL_1> or {'bob@x.org' if aside else '<EMAIL_2>'}"
+
+
+@given(st.lists(st.text("ab1", min_size=1, max_size=5), min_size=1, max_size=8), st.text("ab1 -", max_size=12))
+def test_the_shared_search_finds_what_a_plain_alternation_would(texts: list[str], said: str) -> None:
+    plain = sorted(set(texts), key=len, reverse=True)
+    for between in ("", "[ -]{0,2}"):
+        slow = re.compile("|".join(between.join(text) for text in plain))
+        fast = re.compile(any_of(list(dict.fromkeys(texts)), between))
+        assert [match.span() for match in fast.finditer(said)] == [match.span() for match in slow.finditer(said)]
+
+
+def test_a_row_full_of_data_costs_no_quadratic_time() -> None:
+    mails = [f"user{number}@mail.example" for number in range(3000)]
+    row = [" ".join(mails), {"calls": [f"+44 20 79{number:06}" for number in range(3000)]}, "plain words " * 5000]
+    hidden = hide(row, FIND)
+    assert hidden is not None
+    assert len(hidden.mapping) == 6000
+    assert restore(hidden.value, hidden.mapping) == row

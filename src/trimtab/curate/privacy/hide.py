@@ -6,14 +6,12 @@ from dataclasses import dataclass
 from itertools import pairwise
 from typing import Any
 
+from trimtab.curate.privacy.known import any_writing
 from trimtab.curate.privacy.leaves import Leaf, leaves, rebuilt
 from trimtab.text import Span, normal_datum
 
 Find = Callable[[str], Sequence[Span]]
 PLACEHOLDER = re.compile(r"<([A-Z]+)_(\d+)>")
-_SEPARATORS = r"[\s().-]{0,3}"
-_SHORTEST_ANYWHERE = 6
-"""Data of so many characters with a digit or an @ are looked for within longer words too; shorter ones as words."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -138,7 +136,7 @@ class _Row:
     def _cut_known(self) -> bool:
         """Whatever is found in one place goes in all others, in whichever of its writings; False when all is gone."""
         some = False
-        known = _known(list(self._exact), [datum for datum in self._placeholders if datum.isdecimal()])
+        known = any_writing(list(self._exact), [datum for datum in self._placeholders if datum.isdecimal()])
         for i, leaf in enumerate(self._leaves):
             if not isinstance(leaf.value, str) and not self._looked_at(leaf):
                 continue
@@ -198,16 +196,6 @@ def _positions(parts: Sequence[Part]) -> list[tuple[int, int, Writing]]:
             found.append((offset, offset + length, part))
         offset += length
     return found
-
-
-def _known(texts: Sequence[str], numbers: Sequence[str]) -> re.Pattern[str]:
-    """Any of these texts as they are, any of these numbers however its digits are set apart; the longest first."""
-    patterns = []
-    for text in sorted(texts, key=len, reverse=True):
-        telling = len(text) >= _SHORTEST_ANYWHERE and re.search(r"[\d@]", text)
-        patterns.append(re.escape(text) if telling else rf"(?<!\w){re.escape(text)}(?!\w)")
-    patterns += [rf"(?<!\d){_SEPARATORS.join(number)}(?!\d)" for number in numbers]
-    return re.compile("|".join(patterns) or "(?!)")
 
 
 def _short(originals: list[Any]) -> list[Any]:

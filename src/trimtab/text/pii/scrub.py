@@ -10,11 +10,10 @@ _APART = re.compile(r"[\s().-]")
 
 def scrub(text: str, kinds: Iterable[str] = DEFAULT_KINDS) -> str:
     """The text with each personal datum replaced by ``<KIND_n>``; equal data get equal numbers within one text."""
-    parts, numbers, end = [], dict[tuple[str, str], int](), 0
+    parts, numbers, end = [], dict[str, dict[str, int]](), 0
     for span in pii_spans(text, kinds):
-        key = (span.kind, normal_datum(span.text))
-        taken = sum(1 for kind, _ in numbers if kind == span.kind)
-        number = numbers.setdefault(key, taken + 1)
+        of_kind = numbers.setdefault(span.kind, {})
+        number = of_kind.setdefault(normal_datum(span.text), len(of_kind) + 1)
         parts += [text[end : span.start], f"<{span.kind}_{number}>"]
         end = span.end
     return "".join(parts) + text[end:]
