@@ -62,7 +62,7 @@ def test_who_holds_the_key_gets_the_very_rows_back(workspace: Workspace, curated
         originals = [row for _, row in iter_jsonl(workspace.root / f"data/harvest/{waiting}.jsonl")]
         found = [row.to_json() for row in done.rows if row.provenance.get("source") == "harvest"]
         assert [row["provenance"]["comment"] for row in found] == ["call me on 555-123-4567"]
-        assert "privacy" not in found[0]["provenance"]
+        assert "vault" not in found[0]["provenance"]
         for key in ("messages", "prompt", "chosen", "rejected", "completion"):
             assert [row.get(key) for row in found] == [row.get(key) for row in originals]
 

@@ -17,7 +17,7 @@ from trimtab.curate.importing import describe, import_cases, import_rows, import
 from trimtab.curate.labelling import action_of
 from trimtab.curate.mix import mix
 from trimtab.curate.place import Drop, Imported, Placed, join_imports, place_rows
-from trimtab.curate.privacy import PrivacyConfig, Vault, Vaulted, privacy_stage
+from trimtab.curate.privacy import PrivacyConfig, Vault, privacy_stage
 from trimtab.curate.quarantine import Hit, Quarantine
 from trimtab.curate.report import Report
 from trimtab.curate.split import side_of, split
@@ -45,7 +45,6 @@ __all__ = [
     "SplitConfig",
     "TextsConfig",
     "Vault",
-    "Vaulted",
     "action_of",
     "adapter_named",
     "curate",

@@ -5,8 +5,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from trimtab.curate import Vaulted
-from trimtab.curate.privacy import PRIVACY, restore
+from trimtab.curate.privacy import VAULT, references, restore
 from trimtab.loop.workspace import Workspace
 from trimtab.records import Row, UserError, row_from_json
 from trimtab.store import Held
@@ -22,10 +21,10 @@ class WorkspaceVault:
         self._vault, self._clock = workspace.store.vault, clock
         self._seconds = workspace.config.data.privacy.keep_days * _DAY
 
-    def keep(self, rows: Sequence[Vaulted]) -> list[str]:
+    def keep(self, rows: Sequence[Held]) -> list[str]:
         now = self._clock()
         self._vault.purge(now)
-        return self._vault.keep([Held(row.row, row.mapping, row.data) for row in rows], now + self._seconds)
+        return self._vault.keep(rows, now + self._seconds)
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,19 +41,16 @@ def restored(workspace: Workspace, rows: Iterable[Row], now: float) -> Restored:
 
     Raises UserError where the vault was written with another key.
     """
-    vault, found, turned, missing = workspace.store.vault, list[Row](), 0, 0
+    found, turned, missing = list[Row](), 0, 0
     for row in rows:
-        value, references = _taken(row.to_json())
-        lost = list[str]()
-        for reference in reversed(references):
-            mapping = vault.get(reference, now)
-            if mapping is None:
-                lost.insert(0, reference)
-            else:
-                value = restore(value, mapping)
-        turned += len(lost) < len(references)
+        known = [(name, workspace.store.vault.get(name, now)) for name in references(row.provenance)]
+        lost = [name for name, mapping in known if mapping is None]
+        value = _referring(row.to_json(), lost) if known else row.to_json()
+        for _, mapping in reversed(known):
+            value = restore(value, mapping or {})
+        found.append(row_from_json(value))
+        turned += len(lost) < len(known)
         missing += len(lost)
-        found.append(row_from_json(_with(value, lost)))
     return Restored(tuple(found), turned, missing)
 
 
@@ -70,17 +66,10 @@ def forget(workspace: Workspace, person: str) -> int:
     return workspace.store.vault.forget(datum)
 
 
-def _taken(value: dict[str, Any]) -> tuple[dict[str, Any], list[str]]:
-    """The row's JSON without its references, and these."""
-    provenance = dict(value.get("provenance", {}))
-    references = provenance.pop(PRIVACY, [])
-    return _with({**value, "provenance": provenance}, []), list(references)
-
-
-def _with(value: dict[str, Any], references: list[str]) -> dict[str, Any]:
-    provenance = {**value.get("provenance", {}), **({PRIVACY: references} if references else {})}
-    rest = {key: inner for key, inner in value.items() if key != "provenance"}
-    return {**rest, "provenance": provenance} if provenance else rest
+def _referring(value: dict[str, Any], names: list[str]) -> dict[str, Any]:
+    """The row's JSON with these references alone."""
+    rest = {key: inner for key, inner in value.get("provenance", {}).items() if key != VAULT}
+    return {**value, "provenance": rest | ({VAULT: names} if names else {})}
 
 
 def still_held(workspace: Workspace, person: str) -> dict[str, int]:

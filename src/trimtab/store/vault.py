@@ -14,7 +14,10 @@ from trimtab.store.secret import Secret
 
 @dataclass(frozen=True, slots=True)
 class Held:
-    """One row's mapping (placeholder -> what stood there) and the normal forms of the data in it."""
+    """What is to be kept of one row: its key without the data, what stood where each placeholder stands, the data.
+
+    ``data`` are normal forms, by which a person's rows can be found again.
+    """
 
     row: str
     mapping: Mapping[str, Sequence[Any]]

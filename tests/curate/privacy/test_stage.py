@@ -7,9 +7,10 @@ from typing import Any
 import pytest
 from pydantic import ValidationError
 
-from trimtab.curate import CurateConfig, Placed, PrivacyConfig, Quarantine, Vaulted, curate, place_rows, privacy_stage
-from trimtab.curate.privacy import restore
+from trimtab.curate import CurateConfig, Placed, PrivacyConfig, Quarantine, curate, place_rows, privacy_stage
+from trimtab.curate.privacy import references, restore
 from trimtab.records import Case, Comparison, Example, Expected, Message, Ranked, Row, ToolCall, Unpaired
+from trimtab.store import Held
 
 ASK = Message("user", "Call me on (555) 123-4567, I am ann@x.org")
 CALL = Message("assistant", tool_calls=(ToolCall("dial", {"phone": "555-123-4567", "n": 5551234567}, "c1"),))
@@ -28,9 +29,9 @@ class Kept:
     """A vault in memory."""
 
     def __init__(self) -> None:
-        self.rows: dict[str, Vaulted] = {}
+        self.rows: dict[str, Held] = {}
 
-    def keep(self, rows: Sequence[Vaulted]) -> list[str]:
+    def keep(self, rows: Sequence[Held]) -> list[str]:
         references = [f"r{len(self.rows) + i}" for i in range(len(rows))]
         self.rows.update(zip(references, rows, strict=True))
         return references
@@ -47,9 +48,9 @@ def test_every_kind_of_row_goes_on_without_its_data_and_comes_back_whole(row: Ro
     (clean,) = staged([row], vault)
     text = json.dumps(clean.to_json())
     assert not [datum for datum in ("ann@x.org", "eve@y.org", "123-4567", '"5551234567"') if datum in text]
-    assert clean.provenance["privacy"] == ["r0"]
+    assert clean.provenance["vault"] == ["r0"]
     back = restore(clean.to_json(), vault.rows["r0"].mapping)
-    assert back["provenance"].pop("privacy") == ["r0"]
+    assert back["provenance"].pop("vault") == ["r0"]
     assert back == {"provenance": {}, **row.to_json()}
     assert staged([clean]) == [clean]
 
@@ -131,5 +132,20 @@ def test_rows_that_differ_in_a_datum_alone_keep_references_of_their_own() -> Non
     vault = Kept()
     one, other = staged(rows, vault)
     assert one.id == other.id
-    assert one.provenance["privacy"] != other.provenance["privacy"]
+    assert one.provenance["vault"] != other.provenance["vault"]
     assert [held.data for held in vault.rows.values()] == [("ann@xorg",), ("bob@xorg",)]
+
+
+def test_a_row_scrubbed_again_for_more_kinds_names_both_holds_and_comes_back_whole() -> None:
+    row = Example((Message("user", "I am ann@x.org, <EMAIL_1>, since 21 January 2024"), Message("assistant", "Hello.")))
+    vault = Kept()
+    (once,) = staged([row], vault, kinds=("email",))
+    (twice,) = staged([once], vault, kinds=("email", "date"))
+    assert isinstance(twice, Example)
+    assert twice.messages[0].content == "I am <EMAIL_2>, <EMAIL_1>, since <DATE_1>"
+    assert references(twice.provenance) == ["r0", "r1"]
+    value: Any = twice.to_json()
+    for name in reversed(references(twice.provenance)):
+        value = restore(value, vault.rows[name].mapping)
+    assert value["messages"] == row.to_json()["messages"]
+    assert references({"vault": "not a list"}) == references({}) == []

@@ -3,6 +3,6 @@
 from trimtab.curate.privacy.config import PrivacyConfig
 from trimtab.curate.privacy.hide import Hidden, hide
 from trimtab.curate.privacy.restore import restore
-from trimtab.curate.privacy.stage import PRIVACY, Vault, Vaulted, privacy_stage
+from trimtab.curate.privacy.stage import VAULT, Vault, privacy_stage, references
 
-__all__ = ["PRIVACY", "Hidden", "PrivacyConfig", "Vault", "Vaulted", "hide", "privacy_stage", "restore"]
+__all__ = ["VAULT", "Hidden", "PrivacyConfig", "Vault", "hide", "privacy_stage", "references", "restore"]

@@ -9,29 +9,20 @@ from trimtab.curate.place import Drop, Placed, dropped
 from trimtab.curate.privacy.config import PrivacyConfig
 from trimtab.curate.privacy.hide import Find, Hidden, hide
 from trimtab.curate.stage import Repair, Staged, repaired
-from trimtab.records import row_from_json
+from trimtab.records import row_from_json, with_provenance
+from trimtab.store import Held
 from trimtab.text import Recogniser, Span, normal_datum, pii_spans
 
-PRIVACY = "privacy"
+VAULT = "vault"
 """The field of a row's provenance that names what the vault holds of it, oldest first."""
 _ASIDE = ("tools", "margin", "scores")
 """Tool schemas are the product's own words; margins and scores are measurements."""
 
 
-@dataclass(frozen=True, slots=True)
-class Vaulted:
-    """What a vault is to keep of one row: its key without the data, what each placeholder stands for, the data."""
-
-    row: str
-    mapping: Mapping[str, Sequence[Any]]
-    data: tuple[str, ...]
-    """Normal forms (``normal_datum``), by which a person's rows can be found again."""
-
-
 class Vault(Protocol):
     """Keeps mappings out of sight; who holds its key can turn placeholders back."""
 
-    def keep(self, rows: Sequence[Vaulted]) -> list[str]:
+    def keep(self, rows: Sequence[Held]) -> list[str]:
         """Hold all of them, or none; the references under which the rows name what is held, the same for equal rows."""
         ...
 
@@ -57,10 +48,10 @@ def privacy_stage(
     aliases = _aliases(rows, find)
     results = [_cleaned(placed, hide(placed.row.to_json(), find, aliases=aliases, aside=_ASIDE)) for placed in rows]
     changed = [result for result in results if isinstance(result, _Changed)]
-    references = iter(_kept(changed, vault))
+    kept = iter(_kept(changed, vault))
     rest = [result for result in results if not isinstance(result, Drop)]
     return Staged(
-        rows=[_referring(one.placed, next(references)) if isinstance(one, _Changed) else one for one in rest],
+        rows=[_referring(one.placed, next(kept)) if isinstance(one, _Changed) else one for one in rest],
         drops=[result for result in results if isinstance(result, Drop)],
         repairs=[_repair(change) for change in changed],
         findings=_findings(changed, config, vault),
@@ -111,15 +102,19 @@ def _kept(changed: Sequence[_Changed], vault: Vault | None) -> list[str]:
     """A reference for each; empty without a vault."""
     if vault is None or not changed:
         return [""] * len(changed)
-    return vault.keep([Vaulted(one.placed.key, one.found.mapping, _data(one.found)) for one in changed])
+    return vault.keep([Held(one.placed.key, one.found.mapping, _data(one.found)) for one in changed])
 
 
 def _referring(placed: Placed, reference: str) -> Placed:
     if not reference:
         return placed
-    provenance = placed.row.provenance
-    said = {**provenance, PRIVACY: [*provenance.get(PRIVACY, ()), reference]}
-    return replace(placed, row=replace(placed.row, provenance=said))
+    return replace(placed, row=with_provenance(placed.row, **{VAULT: [*references(placed.row.provenance), reference]}))
+
+
+def references(provenance: Mapping[str, Any]) -> list[str]:
+    """The references to a vault that a row's provenance carries, oldest first."""
+    said = provenance.get(VAULT)
+    return [one for one in said if isinstance(one, str)] if isinstance(said, list | tuple) else []
 
 
 def _data(found: Hidden) -> tuple[str, ...]:
