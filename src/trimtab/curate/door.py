@@ -10,7 +10,7 @@ from trimtab.curate.dedupe import dedupe_stage
 from trimtab.curate.mix import mix_stage
 from trimtab.curate.place import Imported, Placed
 from trimtab.curate.preferences import preference_stage
-from trimtab.curate.privacy import Vault, privacy_stage
+from trimtab.curate.privacy import Vault, discreet, privacy_stage
 from trimtab.curate.quarantine import Quarantine, quarantine_stage
 from trimtab.curate.report import Report
 from trimtab.curate.stage import Repair, Stage
@@ -60,6 +60,7 @@ def curate(
         if staged.findings:
             findings[name] = staged.findings
     report = Report(tuple(rows), tuple(drops), imported.understood, tuple(repairs), findings)
+    report = discreet(report, config.privacy)
     return Curated(
         examples=tuple(placed.row for placed in rows if isinstance(placed.row, Example)),
         comparisons=tuple(placed.row for placed in rows if isinstance(placed.row, Comparison)),

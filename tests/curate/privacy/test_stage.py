@@ -7,8 +7,19 @@ from typing import Any
 import pytest
 from pydantic import ValidationError
 
-from trimtab.curate import CurateConfig, Placed, PrivacyConfig, Quarantine, curate, place_rows, privacy_stage
-from trimtab.curate.privacy import references, restore
+from trimtab.curate import (
+    CurateConfig,
+    Drop,
+    Placed,
+    PrivacyConfig,
+    Quarantine,
+    Report,
+    curate,
+    place_rows,
+    privacy_stage,
+)
+from trimtab.curate.privacy import discreet, references, restore
+from trimtab.curate.stage import Repair
 from trimtab.records import Case, Comparison, Example, Expected, Message, Ranked, Row, ToolCall, Unpaired
 from trimtab.store import Held
 
@@ -149,3 +160,14 @@ def test_a_row_scrubbed_again_for_more_kinds_names_both_holds_and_comes_back_who
         value = restore(value, vault.rows[name].mapping)
     assert value["messages"] == row.to_json()["messages"]
     assert references({"vault": "not a list"}) == references({}) == []
+
+
+def test_the_report_hides_what_other_stages_quote() -> None:
+    drops = (Drop("bad row", "unknown role 'ann@x.org'", "set", "a.jsonl", 2), Drop("duplicate", "of a.jsonl:1", "set"))
+    report = Report((), drops, {}, (Repair("text", "cut ann@x.org", "set"),), {"mine": {"seen": ["ann@x.org", 7]}})
+    found = discreet(report, PrivacyConfig())
+    assert [drop.detail for drop in found.drops] == ["unknown role '<EMAIL_1>'", "of a.jsonl:1"]
+    assert found.drops[0].line == 2
+    assert found.repairs[0].detail == "cut <EMAIL_1>"
+    assert found.findings == {"mine": {"seen": ["<EMAIL_1>", 7]}}
+    assert discreet(report, PrivacyConfig(scrub=False)) is report
