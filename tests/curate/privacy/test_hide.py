@@ -143,3 +143,16 @@ def test_a_row_full_of_data_costs_no_quadratic_time() -> None:
     assert hidden is not None
     assert len(hidden.mapping) == 6000
     assert restore(hidden.value, hidden.mapping) == row
+
+
+def test_a_key_is_a_cue_for_what_stands_under_it() -> None:
+    hidden = hide({"arguments": {"phone": "5551234567", "order": "5557654321", "mobile": [5550001111]}}, FIND)
+    assert hidden is not None
+    assert hidden.value["arguments"] == {"phone": "<PHONE_1>", "order": "5557654321", "mobile": ["<PHONE_2>"]}
+
+
+def test_a_writing_met_on_the_way_is_known_too() -> None:
+    """`5551234567` is known only as the number that `(555) 123-4567` is; glued to other digits it goes nevertheless."""
+    hidden = hide(["(555) 123-4567", "5551234567", "id995551234567"], FIND)
+    assert hidden is not None
+    assert hidden.value == ["<PHONE_1>", "<PHONE_1>", "id99<PHONE_1>"]

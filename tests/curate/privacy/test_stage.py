@@ -10,6 +10,7 @@ from pydantic import ValidationError
 from trimtab.curate import (
     CurateConfig,
     Drop,
+    Imported,
     Placed,
     PrivacyConfig,
     Quarantine,
@@ -171,3 +172,9 @@ def test_the_report_hides_what_other_stages_quote() -> None:
     assert found.repairs[0].detail == "cut <EMAIL_1>"
     assert found.findings == {"mine": {"seen": ["<EMAIL_1>", 7]}}
     assert discreet(report, PrivacyConfig(scrub=False)) is report
+
+
+def test_the_door_s_report_is_discreet() -> None:
+    drop = Drop("bad row", "unknown role 'ann@x.org'", "set", "a.jsonl", 2)
+    done = curate(Imported((), (drop,)), CurateConfig(), Quarantine())
+    assert [found.detail for found in done.report.drops] == ["unknown role '<EMAIL_1>'"]
