@@ -107,3 +107,13 @@ def test_whatever_is_said_only_given_data_is_left(answer: str, given_text: str) 
     left = answer if change is None else change.answer
     known = {span.text for span in pii_spans(given_text)}
     assert {span.text for span in pii_spans(left)} <= known
+
+
+def test_a_rule_may_name_any_kind_and_kinds_that_it_does_not_name_hide_nothing() -> None:
+    change = guard(kinds=["date"]).after(exchange("It came on 21 January 2024."))
+    assert change is not None
+    assert change.answer == "It came on [date removed]."
+    assert guard().after(exchange("It came on 21 January 2024, see https://x.example.")) is None
+    change = guard(kinds=["phone"]).after(exchange("bank account: 0161 496 0123"))
+    assert change is not None
+    assert change.answer == "bank account: [phone removed]"

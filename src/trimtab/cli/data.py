@@ -9,11 +9,16 @@ import click
 
 from trimtab.cli.common import emit, json_option, open_workspace, progress_display, say, workspace_options
 from trimtab.cli.main import EXIT_NO
+from trimtab.cli.privacy import forget, restore
 
 
 @click.group()
 def data() -> None:
     """Import, check and count training data."""
+
+
+data.add_command(restore)
+data.add_command(forget)
 
 
 @data.command("import")

@@ -17,6 +17,7 @@ from trimtab.curate.importing import describe, import_cases, import_rows, import
 from trimtab.curate.labelling import action_of
 from trimtab.curate.mix import mix
 from trimtab.curate.place import Drop, Imported, Placed, join_imports, place_rows
+from trimtab.curate.privacy import PrivacyConfig, Vault, privacy_stage
 from trimtab.curate.quarantine import Hit, Quarantine
 from trimtab.curate.report import Report
 from trimtab.curate.split import side_of, split
@@ -36,12 +37,14 @@ __all__ = [
     "Imported",
     "MixConfig",
     "Placed",
+    "PrivacyConfig",
     "Quarantine",
     "QuarantineConfig",
     "Report",
     "SourceConfig",
     "SplitConfig",
     "TextsConfig",
+    "Vault",
     "action_of",
     "adapter_named",
     "curate",
@@ -54,6 +57,7 @@ __all__ = [
     "join_imports",
     "mix",
     "place_rows",
+    "privacy_stage",
     "side_of",
     "split",
 ]

@@ -10,12 +10,14 @@ from trimtab.curate.dedupe import dedupe_stage
 from trimtab.curate.mix import mix_stage
 from trimtab.curate.place import Imported, Placed
 from trimtab.curate.preferences import preference_stage
+from trimtab.curate.privacy import Vault, discreet, privacy_stage
 from trimtab.curate.quarantine import Quarantine, quarantine_stage
 from trimtab.curate.report import Report
 from trimtab.curate.stage import Repair, Stage
 from trimtab.records import Comparison, Example, Message, Progress, Row, Silent, Unpaired
+from trimtab.text import Recogniser
 
-CODE_VERSION = 1
+CODE_VERSION = 2
 """Raised by hand when the same input gives other rows."""
 
 
@@ -35,17 +37,21 @@ def curate(
     quarantine: Quarantine,
     *,
     system: str = "",
+    vault: Vault | None = None,
+    recognisers: Sequence[Recogniser] = (),
     progress: Progress | None = None,
 ) -> Curated:
     """Rows fit to learn from, the same for the same input and seed, and a report in which nothing is lost silently.
 
     ``system``: put before rows that carry no system prompt, so that training sees what serving will. The mix is of
-    examples; comparisons and thumbs pass it by.
+    examples; comparisons and thumbs pass it by. ``vault`` holds what the placeholders of scrubbed rows stand for;
+    ``recognisers`` find personal data that no pattern can (names, say).
     """
     progress = progress or Silent()
     rows: Sequence[Placed] = [_with_system(placed, system) for placed in imported.rows]
     drops, repairs, findings = list(imported.drops), list[Repair](), dict[str, Mapping[str, Any]]()
-    for name, stage in _stages(config, quarantine).items():
+    privacy = partial(privacy_stage, config=config.privacy, vault=vault, recognisers=recognisers, public=system)
+    for name, stage in _stages(config, quarantine, privacy).items():
         progress.start(name, len(rows))
         staged = stage(rows)
         rows = staged.rows
@@ -54,6 +60,7 @@ def curate(
         if staged.findings:
             findings[name] = staged.findings
     report = Report(tuple(rows), tuple(drops), imported.understood, tuple(repairs), findings)
+    report = discreet(report, config.privacy)
     return Curated(
         examples=tuple(placed.row for placed in rows if isinstance(placed.row, Example)),
         comparisons=tuple(placed.row for placed in rows if isinstance(placed.row, Comparison)),
@@ -62,11 +69,12 @@ def curate(
     )
 
 
-def _stages(config: CurateConfig, quarantine: Quarantine) -> dict[str, Stage]:
+def _stages(config: CurateConfig, quarantine: Quarantine, privacy: Stage) -> dict[str, Stage]:
     """The stages by name, in their order: what is dropped early costs nothing later."""
     return {
         "preferences": preference_stage,
         "quarantine": partial(quarantine_stage, quarantine=quarantine),
+        "privacy": privacy,  # after the quarantine: a sealed case with a telephone in it is known by its own words
         "dedupe": partial(dedupe_stage, config=config.dedupe),
         "mix": partial(mix_stage, config=config.mix, seed=config.seed),
     }

@@ -8,9 +8,10 @@ from trimtab.guard.exchange import Change, Exchange, Inspection
 from trimtab.guard.fields import Fields
 from trimtab.guard.policy import Rule
 from trimtab.records import Message, Verdict
-from trimtab.text import Span, pii_spans
+from trimtab.text import ALL_KINDS, Span, pii_spans
 
 _KINDS = ("EMAIL", "IBAN", "CARD", "SSN", "IP", "PHONE")
+"""What leaves no answer where the rule names no kinds; every kind that ``text`` knows can be named."""
 _ROUNDS = 8
 
 
@@ -43,13 +44,13 @@ class Pii:
         return Change("[answer removed]", "block", "personal data that would not go away")
 
     def _strange(self, answer: str, exchange: Exchange) -> list[Span]:
-        found = [span for span in pii_spans(answer) if span.kind in self.kinds]
+        found = pii_spans(answer, self.kinds)
         texts = (*exchange.given, self.text) if found else ()
-        known = {_key(span) for text in texts for span in pii_spans(text)}
+        known = {_key(span) for text in texts for span in pii_spans(text, self.kinds)}
         return [span for span in found if _key(span) not in known]
 
     def _masked(self, message: Message) -> Message:
-        spans = [span for span in pii_spans(message.content) if span.kind in self.input]
+        spans = pii_spans(message.content, self.input)
         return replace(message, content=replaced(message.content, spans, self.text)) if spans else message
 
 
@@ -73,8 +74,8 @@ def replaced(text: str, spans: Iterable[Span], instead: str) -> str:
 
 def _chosen(fields: Fields, name: str, default: list[str]) -> frozenset[str]:
     kinds = frozenset(kind.upper() for kind in fields.texts(name, default))
-    if not kinds <= set(_KINDS):
-        raise fields.wrong(name, ", ".join(kind.lower() for kind in _KINDS))
+    if not kinds <= ALL_KINDS:
+        raise fields.wrong(name, ", ".join(sorted(kind.lower() for kind in ALL_KINDS)))
     return kinds
 
 

@@ -91,6 +91,7 @@ class StoreSink:
                 return
             self._purged = now
         self._store.capture.purge(now)
+        self._store.vault.purge(now)
         if self._policy.telemetry_seconds is not None:
             self._store.traces.purge(now - self._policy.telemetry_seconds)
 

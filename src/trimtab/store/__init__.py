@@ -8,12 +8,14 @@ from trimtab.store.steering import Intent, Look
 from trimtab.store.store import Store
 from trimtab.store.tenants import KeyRecord, TenantSnapshot
 from trimtab.store.traffic import TraceCount
+from trimtab.store.vault import Held
 
 __all__ = [
     "AliasChange",
     "Captured",
     "Draw",
     "Drawn",
+    "Held",
     "Hold",
     "Intent",
     "KeyRecord",

@@ -4,21 +4,14 @@ The key lies beside the database (``capture.key``, readable by its owner only), 
 backups of the database, not from somebody who owns the whole workspace. To forget everything at once, delete the key.
 """
 
-import hashlib
-import hmac
-import json
-import os
-import tempfile
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
-from trimtab.records import Feedback, Trace, UserError, trace_from_json
-from trimtab.store.database import Database, clean, pack
-
-if TYPE_CHECKING:
-    from cryptography.fernet import Fernet
+from trimtab.records import Feedback, Trace, trace_from_json
+from trimtab.store.database import Database, clean
+from trimtab.store.secret import Secret
 
 _TRACE, _FEEDBACK = "trace", "feedback"
 
@@ -44,8 +37,8 @@ class Hold:
 
 class Capture:
     def __init__(self, database: Database, key_file: Path) -> None:
-        self._database, self._key_file = database, key_file
-        self._secret: bytes | None = None
+        self._database = database
+        self._secret = Secret(key_file, "capture")
 
     def put(self, trace_id: str, trace: Trace, expires: float, *, kept: bool = False) -> None:
         """Hold the exact trace until ``expires`` (seconds since the epoch)."""
@@ -60,7 +53,7 @@ class Capture:
     def get(self, trace_id: str) -> Trace | None:
         """The exact trace; None when it was never held or is purged. Raises UserError under another key."""
         rows = self._database.read("SELECT body FROM captures WHERE id = ? AND kind = ?", clean(trace_id), _TRACE)
-        return trace_from_json(self._open(rows[0]["body"])) if rows else None
+        return trace_from_json(self._secret.unlock(rows[0]["body"])) if rows else None
 
     def put_feedback(self, feedback: Feedback, expires: float) -> None:
         """Hold the exact feedback (an edit is a training target), kept from the start; the first of one id stays."""
@@ -73,7 +66,7 @@ class Capture:
         rows = self._database.read(
             "SELECT body FROM captures WHERE trace = ? AND kind = ? ORDER BY rowid", clean(trace_id), _FEEDBACK
         )
-        return [Feedback(**self._open(row["body"])) for row in rows]
+        return [Feedback(**self._secret.unlock(row["body"])) for row in rows]
 
     def keep(self, trace_id: str, expires: float) -> bool:
         """Mark a held trace as kept, at least until ``expires``. False when it is not held (any more)."""
@@ -106,7 +99,7 @@ class Capture:
         """The same short code for the same user in this workspace; the user cannot be read from it. Empty stays so."""
         if not user:
             return ""
-        return "u-" + hmac.new(self._key(), user.encode("utf-8", "replace"), hashlib.sha256).hexdigest()[:16]
+        return "u-" + self._secret.digest(user)[:16]
 
     def _held(self, condition: str) -> list[Captured]:
         rows = self._database.read(
@@ -115,52 +108,10 @@ class Capture:
         return [Captured(row["trace"], row["expires"], bool(row["kept"])) for row in rows]
 
     def _row(self, id: str, trace: str, kind: str, body: Any, expires: float, kept: bool) -> tuple[Any, ...]:
-        return clean(id), clean(trace), kind, expires, kept, self._fernet().encrypt(pack(body).encode())
+        return clean(id), clean(trace), kind, expires, kept, self._secret.lock(body)
 
     def _write(self, rows: Sequence[tuple[Any, ...]], *, verb: str = "REPLACE") -> None:
         with self._database.write() as connection:
             connection.executemany(
                 f"INSERT OR {verb} INTO captures (id, trace, kind, expires, kept, body) VALUES (?, ?, ?, ?, ?, ?)", rows
             )
-
-    def _open(self, token: bytes) -> Any:
-        from cryptography.fernet import InvalidToken
-
-        try:
-            return json.loads(self._fernet().decrypt(token))
-        except InvalidToken as error:
-            raise UserError("the capture was written with another key", file=self._key_file) from error
-
-    def _fernet(self) -> "Fernet":
-        from cryptography.fernet import Fernet  # here: a status command needs no cryptography
-
-        return Fernet(self._key())
-
-    def _key(self) -> bytes:
-        if self._secret is None:
-            self._secret = _load_key(self._key_file)
-        return self._secret
-
-
-def _load_key(path: Path) -> bytes:
-    """The key, made on first use. Linking a whole file into place lets two processes race safely: one key wins."""
-    from cryptography.fernet import Fernet
-
-    if not path.exists():
-        handle, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")  # mode 0600
-        try:
-            with os.fdopen(handle, "wb") as file:
-                file.write(Fernet.generate_key())
-                file.flush()
-                os.fsync(file.fileno())
-            path.hardlink_to(name)
-        except FileExistsError:
-            pass
-        finally:
-            Path(name).unlink(missing_ok=True)
-    key = path.read_bytes().strip()
-    try:
-        Fernet(key)
-    except ValueError as error:
-        raise UserError("no capture key", file=path, fix="Restore it, or delete it to forget the capture") from error
-    return key

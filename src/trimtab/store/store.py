@@ -15,6 +15,7 @@ from trimtab.store.spending import Spending
 from trimtab.store.steering import Canary, Intents, Ledger
 from trimtab.store.tenants import Tenants
 from trimtab.store.traffic import Feedbacks, Traces
+from trimtab.store.vault import Vault
 
 
 class Store:
@@ -30,6 +31,7 @@ class Store:
         self.traces = Traces(database)
         self.feedback = Feedbacks(database)
         self.capture = Capture(database, folder / "capture.key")
+        self.vault = Vault(database, folder / "vault.key")
         self.canary = Canary(self.documents)
         self.intents = Intents(database)
         self.ledger = Ledger(database)

@@ -3,11 +3,14 @@
 from trimtab.text.cite import citations, quotes, sentences, strip_citations
 from trimtab.text.facts import content_words, entities, number_spans, numbers
 from trimtab.text.normal import ngrams, normalise, words
-from trimtab.text.pii import Span, pii_spans, scrub
+from trimtab.text.pii import ALL_KINDS, DEFAULT_KINDS, Recogniser, Span, normal_datum, pii_spans, scrub
 from trimtab.text.signature import jaccard_estimate, shingle_signature
 from trimtab.text.style import Style, style
 
 __all__ = [
+    "ALL_KINDS",
+    "DEFAULT_KINDS",
+    "Recogniser",
     "Span",
     "Style",
     "citations",
@@ -15,6 +18,7 @@ __all__ = [
     "entities",
     "jaccard_estimate",
     "ngrams",
+    "normal_datum",
     "normalise",
     "number_spans",
     "numbers",

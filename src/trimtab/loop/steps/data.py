@@ -2,6 +2,7 @@
 
 import json
 import shutil
+import time
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -23,6 +24,7 @@ from trimtab.guard import load_policy
 from trimtab.loop.behaviour import behaviour_of, toolbox_of
 from trimtab.loop.policy_texts import policy_texts
 from trimtab.loop.turn import Context, Step
+from trimtab.loop.vault import WorkspaceVault
 from trimtab.loop.workspace import Workspace
 from trimtab.model import resolve
 from trimtab.records import (
@@ -76,7 +78,8 @@ def curate_(context: Context) -> dict[str, Any]:
     """The door: hygiene, duplicates, quarantine, mix. A contaminated row never passes; the report says why."""
     workspace, folder = context.workspace, context.workspace.work(f"curate-{context.key[:16]}")
     imported = _imported(workspace.store.artefacts.path(context.outputs["import"]["rows"]))
-    done = curate(imported, workspace.config.data, sealed_set(workspace), progress=context.progress)
+    vault = WorkspaceVault(workspace, time.time)
+    done = curate(imported, workspace.config.data, sealed_set(workspace), vault=vault, progress=context.progress)
     if not done.examples:
         raise UserError(
             "no example is left after curation", field="data", fix="See `trimtab data check` for what was dropped"
