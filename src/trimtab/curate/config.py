@@ -4,6 +4,8 @@ from typing import Literal
 
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
+from trimtab.curate.preferences.config import PreferencesConfig
+
 OnError = Literal["refuse", "skip"]
 Side = Literal["all", "train", "sealed"]
 
@@ -109,6 +111,7 @@ class CurateConfig(_Section):
     split: SplitConfig = SplitConfig()
     texts: TextsConfig = TextsConfig()
     dedupe: DedupeConfig = DedupeConfig()
+    preferences: PreferencesConfig = PreferencesConfig()
     quarantine: QuarantineConfig = QuarantineConfig()
     mix: MixConfig | None = None
     seed: int = 0

@@ -65,7 +65,7 @@ def curate(
 def _stages(config: CurateConfig, quarantine: Quarantine) -> dict[str, Stage]:
     """The stages by name, in their order: what is dropped early costs nothing later."""
     return {
-        "preferences": preference_stage,
+        "preferences": partial(preference_stage, config=config.preferences, seed=config.seed),
         "quarantine": partial(quarantine_stage, quarantine=quarantine),
         "dedupe": partial(dedupe_stage, config=config.dedupe),
         "mix": partial(mix_stage, config=config.mix, seed=config.seed),

@@ -6,10 +6,12 @@ from trimtab.text.normal import ngrams, normalise, words
 from trimtab.text.pii import Span, pii_spans, scrub
 from trimtab.text.signature import jaccard_estimate, shingle_signature
 from trimtab.text.style import Style, style
+from trimtab.text.surface import Surface, surface
 
 __all__ = [
     "Span",
     "Style",
+    "Surface",
     "citations",
     "content_words",
     "entities",
@@ -25,5 +27,6 @@ __all__ = [
     "shingle_signature",
     "strip_citations",
     "style",
+    "surface",
     "words",
 ]
