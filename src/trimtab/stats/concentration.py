@@ -19,12 +19,10 @@ def clipped(weights: Sequence[float], share: float) -> list[float]:
     if not 0 < share <= 1 or any(weight < 0 for weight in weights):
         raise ValueError("needs weights of at least 0 and a share in (0, 1]")
     ordered = sorted(weights, reverse=True)
-    rest = sum(ordered)
     for k, largest in enumerate(ordered):
         if 1 - k * share <= 1e-12:
             break
-        level = share * rest / (1 - k * share)
+        level = share * sum(ordered[k:]) / (1 - k * share)
         if largest <= level * (1 + 1e-12):
             return [min(weight, level) for weight in weights] if k else list(weights)
-        rest -= largest
     return list(weights)
