@@ -1,7 +1,7 @@
 """Pathologies planted in real pairs: a careless annotator, a taste for length, answers by template."""
 
 import random
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 from trimtab.curate.place import Placed
@@ -65,7 +65,8 @@ def templated(pairs: Sequence[Comparison], share: float, seed: int, *, side: str
 def _filled(pair: Comparison, side: str) -> Comparison:
     slot = " ".join(pair.prompt[-1].content.split()[-3:])
     text = f"Thank you for reaching out about {slot} Our team is always here to make your day a little brighter!"
-    return replace(pair, **{side: (Message("assistant", text),)})
+    answer = (Message("assistant", text),)
+    return replace(pair, chosen=answer) if side == "chosen" else replace(pair, rejected=answer)
 
 
 def by_length(pairs: Sequence[Comparison], share: float, seed: int) -> list[Comparison]:
@@ -89,6 +90,3 @@ def placed(pairs: Sequence[Comparison], name: str = "planted") -> list[Placed]:
 
 def _length(turns: Sequence[Message]) -> int:
     return sum(len(turn.content.split()) for turn in turns)
-
-
-Plant = Callable[[Sequence[Comparison], int], list[Comparison]]

@@ -7,10 +7,10 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+
 from benchmarks.learn.data import comparisons
 from benchmarks.learn.measure import pair_logprobs
 from benchmarks.preferences.planting import HONEST, Panel, judged, placed, templated
-
 from trimtab.curate.preferences import AnnotatorsConfig, PreferencesConfig, TemplatesConfig, preference_stage
 from trimtab.records import Comparison
 from trimtab.stats import Interval, bootstrap_interval

@@ -33,7 +33,7 @@ class AnnotatorsConfig(_Section):
         description="What training gets: the probability p as a soft label, or 2p - 1 as the pair's weight.",
     )
     alarm: float = Field(
-        default=0.65,
+        default=0.7,
         gt=0,
         le=1,
         description="An annotator whose estimated accuracy is surely below it is named as careless.",

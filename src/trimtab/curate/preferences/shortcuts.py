@@ -4,7 +4,6 @@ from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
-import numpy.typing as npt
 
 from trimtab.curate.hashing import uniform
 from trimtab.curate.preferences.features import FEATURES, Floats
@@ -64,10 +63,10 @@ def style_logits(difference_PF: Floats, prompts: Sequence[str]) -> Floats:
 
 
 def _scaled(difference_PF: Floats) -> Floats:
-    """Each feature by its root mean square: swapping the sides of a pair changes nothing."""
+    """[P, 2F] Each feature by its root mean square, and which side has more: exchanged sides turn every sign."""
     size_F = np.sqrt((difference_PF**2).mean(0))
-    scaled: npt.NDArray[np.float64] = difference_PF / np.where(size_F > 0, size_F, 1.0)
-    return scaled
+    scaled_PF = difference_PF / np.where(size_F > 0, size_F, 1.0)
+    return np.hstack([scaled_PF, np.sign(difference_PF)])
 
 
 def _feature(difference_P: Floats, prompts: Sequence[str], alarm_auc: float, weight_P: Floats | None) -> dict[str, Any]:

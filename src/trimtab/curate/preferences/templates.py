@@ -16,7 +16,7 @@ from trimtab.text import content_words, words
 Side = Literal["chosen", "rejected", "both"]
 Kind = Literal["opening", "closing", "skeleton"]
 _SLOT = "_"
-_LEVEL = 0.01
+_LEVEL = 0.05
 """Chance that any form at all is called a template where the two sides show all forms alike (Bonferroni)."""
 _LEAST_LITERAL = 3
 _PARTS = re.compile(r"\S+")
@@ -45,7 +45,7 @@ def find_templates(pairs: Sequence[Placed], config: TemplatesConfig) -> list[Tem
     """The templates, those of most prompts first.
 
     A form of one side counts where at least ``least`` prompts (and ``least_share`` of all) show it, and too few show
-    it on the other side for it to be chance: a sign test over the prompts, at 1 % over all forms tried. A skeleton of
+    it on the other side for it to be chance: a sign test over the prompts, at 5 % over all forms tried. A skeleton of
     both sides counts by its prompts alone, for no two honest pairs are alike in every word that is no slot.
     """
     prompts = [spelled(pair_of(placed).prompt) for placed in pairs]
