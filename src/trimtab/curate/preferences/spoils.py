@@ -88,7 +88,8 @@ def unsupported_span(task: Task) -> Iterator[Message]:
     for sentence in shuffled(task.donors.sentences, *task.draw, "span")[: 4 * _TRIES] if cited else ():
         claim = content_words(sentence)
         if len(claim) >= _LEAST_CLAIM and len(claim & known) < (1 - _ENOUGH) * len(claim):
-            yield replace(task.turn, content=f"{text} {_bare(sentence)} [{cited[-1]}].")
+            mark, stop = (f". [{cited[-1]}]", "") if text.endswith("]") else (f" [{cited[-1]}]", ".")
+            yield replace(task.turn, content=f"{text} {_bare(sentence)}{mark}{stop}")
 
 
 def wrong_tool(task: Task) -> Iterator[Message]:
