@@ -29,15 +29,19 @@ PASSAGES = [
         "text": "Roses grow along the southern wall, watered twice a day by hand.",
     },
 ]
-TOOLS: tuple[dict[str, Any], ...] = tuple(
-    {"type": "function", "function": {"name": name, "description": "", "parameters": {
-        "type": "object", "properties": properties, "required": list(properties)}}}
-    for name, properties in {
-        "track_order": {"order": {"type": "string"}},
-        "refund": {"order": {"type": "string"}, "amount": {"type": "number"}},
-        "set_mode": {"mode": {"type": "string", "enum": ["eco", "boost"]}, "on": {"type": "boolean"}},
-    }.items()
-)  # fmt: skip
+SCHEMAS: dict[str, dict[str, Any]] = {
+    "track_order": {"order": {"type": "string"}},
+    "refund": {"order": {"type": "string"}, "amount": {"type": "number"}},
+    "set_mode": {"mode": {"type": "string", "enum": ["eco", "boost"]}, "on": {"type": "boolean"}},
+}
+
+
+def tool(name: str) -> dict[str, Any]:
+    parameters = {"type": "object", "properties": SCHEMAS[name], "required": list(SCHEMAS[name])}
+    return {"type": "function", "function": {"name": name, "description": "", "parameters": parameters}}
+
+
+TOOLS = tuple(tool(name) for name in SCHEMAS)
 
 
 def task(turn: Message, *, action: str = "answer", seed: int = 0, donors: Donors | None = None) -> Task:

@@ -92,3 +92,13 @@ def test_negatives_join_at_the_set_share_and_are_counted() -> None:
     assert 20 <= len(made) <= 40
     assert staged.findings["negatives"] == {"wrong number": len(made)}
     assert staged.rows[:60] == examples
+
+
+def test_the_report_says_in_words_what_sounded_and_what_to_do() -> None:
+    rows = [pair(f"word {'and so on ' * (i % 7 + 2)}{i}", f"brief {i}", f"q{i}") for i in range(80)]
+    done = curate(Imported(tuple(placed(*rows, *panel(200, 1)))), CurateConfig(), Quarantine())
+    said = "\n".join(done.report.sentences())
+    assert "length alone predicts chosen" in said
+    assert "data.preferences.balance" in said
+    assert "e judges carelessly" in said
+    assert preference_stage(placed(pair("good", "bad"))).findings.keys() == {"shortcuts"}

@@ -84,7 +84,7 @@ def test_estimated_error_rates_are_truer_than_the_majority_and_mean_what_they_sa
         rows = placed(*panel(200, seed, accuracy=accuracy, each=5))
         weighed, voted = combine(rows, CONFIG).pairs, combine(rows, VOTE).pairs
         true = [answer(pair_of(row)).startswith("good") for row in weighed]
-        gain += np.mean(true) - np.mean([answer(pair_of(row)).startswith("good") for row in voted])
+        gain += float(np.mean(true) - np.mean([answer(pair_of(row)).startswith("good") for row in voted]))
         sure += [probability_of(pair_of(row)) for row in weighed]
         right += true
     assert gain / 12 > 0.03

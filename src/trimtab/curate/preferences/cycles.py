@@ -28,7 +28,7 @@ def without_cycles(pairs: Sequence[Placed]) -> tuple[list[Placed], list[Drop]]:
         strength = weight_of(pair) * (2 * probability_of(pair) - 1)
         edge = _Edge(spelled(pair.chosen), spelled(pair.rejected), strength, placed)
         by_prompt.setdefault(spelled(pair.prompt), []).append(edge)
-    drops = [drop for edges in by_prompt.values() if len(edges) > 2 for drop in _broken(edges)]
+    drops = [drop for edges in by_prompt.values() if len(edges) > 1 for drop in _broken(edges)]
     gone = {id(placed) for placed, _ in drops}
     return [placed for placed in pairs if id(placed) not in gone], [drop for _, drop in drops]
 

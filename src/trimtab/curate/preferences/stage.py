@@ -15,6 +15,7 @@ from trimtab.curate.preferences.features import differences
 from trimtab.curate.preferences.negatives import WRONG, tricky_negatives
 from trimtab.curate.preferences.pairs import pair_of, spelled, weight_of
 from trimtab.curate.preferences.position import position_bias
+from trimtab.curate.preferences.sentences import sentences
 from trimtab.curate.preferences.shares import capped
 from trimtab.curate.preferences.shortcuts import shortcuts
 from trimtab.curate.preferences.templates import Template, find_templates, without_templates
@@ -46,6 +47,7 @@ def preference_stage(rows: Sequence[Placed], config: PreferencesConfig = Prefere
     negatives = tricky_negatives(rows, config.negatives, seed)
     if negatives:
         findings["negatives"] = _by_wrong(negatives)
+    findings["sentences"] = sentences(findings)
     return Staged(
         rows=[*others, *balanced, *negatives],
         drops=[*faulty, *combined.drops, *circular, *templated, *more.drops],
