@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from trimtab.stats import Measurement, krippendorff_alpha, krippendorff_interval
+from trimtab.stats import Measurement, krippendorff_alpha, krippendorff_interval, nominal_alpha
 
 A = "1 2 3 3 2 1 4 1 2 . . ."
 B = "1 2 3 3 2 2 4 1 2 5 . 3"
@@ -90,3 +90,10 @@ def test_full_agreement_is_one_and_what_nobody_shares_is_not_known() -> None:
 
 def test_systematic_disagreement_is_below_chance() -> None:
     assert krippendorff_alpha([[0, 1]] * 10) < 0
+
+
+@given(st.lists(st.lists(st.integers(0, 1), max_size=4), min_size=2, max_size=12))
+@settings(max_examples=50, deadline=None)
+def test_counts_say_the_same_as_units(rated: list[list[int]]) -> None:
+    counts = np.array([[unit.count(0), unit.count(1)] for unit in rated], dtype=float)
+    assert nominal_alpha(counts) == pytest.approx(krippendorff_alpha(rated), nan_ok=True)

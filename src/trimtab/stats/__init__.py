@@ -1,6 +1,6 @@
 """Pure numbers: intervals, calibration, diversity and tests that stay valid while being watched."""
 
-from trimtab.stats.agreement import Measurement, krippendorff_alpha, krippendorff_interval
+from trimtab.stats.agreement import Measurement, krippendorff_alpha, krippendorff_interval, nominal_alpha
 from trimtab.stats.bootstrap import bootstrap_interval
 from trimtab.stats.calibration import brier, ece, ece_contributions, expected_ece
 from trimtab.stats.concentration import clipped, effective_number
@@ -38,6 +38,7 @@ __all__ = [
     "krippendorff_alpha",
     "krippendorff_interval",
     "mean_interval",
+    "nominal_alpha",
     "normal_quantile",
     "pair_auc",
     "paired_interval",

@@ -55,6 +55,11 @@ def krippendorff_interval(
     return bootstrap_interval(counts_UV, statistic, clusters, draws, seed)
 
 
+def nominal_alpha(counts_UV: Floats) -> float:
+    """α of ``counts_UV``, how often each unit was given each of V values, as ``krippendorff_alpha``."""
+    return _alpha(counts_UV, list(range(counts_UV.shape[1])), "nominal")
+
+
 def _counts(units: Sequence[Unit], measurement: Measurement) -> tuple[Floats, list[Any]]:
     """[U, V] how often each unit was given each value, and the values."""
     distinct = {value for unit in units for value in unit}

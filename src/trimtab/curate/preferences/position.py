@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 from typing import Any
 
+from trimtab.curate.place import Placed
 from trimtab.curate.preferences.pairs import annotators_of, pair_of, spelled
 from trimtab.records import Comparison
 from trimtab.stats import Interval, mean_interval
@@ -11,7 +12,7 @@ SHOWN = "shown"
 """``provenance.shown``: ``["chosen", "rejected"]`` or the reverse, in the order in which the annotator saw them."""
 
 
-def position_bias(pairs: Sequence[Any]) -> dict[str, Any]:
+def position_bias(pairs: Sequence[Placed]) -> dict[str, Any]:
     """``first_wins`` with its interval clustered by prompt, over all and by annotator; empty where no row says.
 
     ``alarm``: the interval excludes one half, so that verdicts depend on the order in which answers were shown.

@@ -5,6 +5,7 @@ from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
+import numpy.typing as npt
 
 from trimtab.curate.place import Placed
 from trimtab.curate.preferences.balance import length_matched, reweighted
@@ -63,19 +64,22 @@ def _balanced(
     if not pairs:
         return pairs, Staged(())
     difference_PF, prompts = differences(pairs), _prompts(pairs)
-    findings["shortcuts"] = shortcuts(difference_PF, prompts, config.alarm_auc)
+    findings["shortcuts"] = shortcuts(difference_PF, prompts, config.alarm_auc, _weights(pairs))
     if config.balance == "off":
         return pairs, Staged(())
-    more = Staged(())
     if config.balance == "reweight":
         made, repairs = reweighted(pairs, difference_PF, prompts, config.clip)
         more = Staged((), repairs=repairs)
     else:
         made, drops = length_matched(pairs, difference_PF, seed)
-        more = Staged((), drops=drops)
-    weight_P = np.array([weight_of(pair_of(placed)) for placed in made])
-    findings["shortcuts_after"] = shortcuts(differences(made), _prompts(made), config.alarm_auc, weight_P)
+        difference_PF, more = differences(made), Staged((), drops=drops)
+    findings["shortcuts_after"] = shortcuts(difference_PF, _prompts(made), config.alarm_auc, _weights(made))
     return made, more
+
+
+def _weights(pairs: Sequence[Placed]) -> npt.NDArray[np.float64]:
+    """[P] What each pair weighs, in training and so in what training would learn from style."""
+    return np.array([weight_of(pair_of(placed)) for placed in pairs], dtype=np.float64)
 
 
 def _prompts(pairs: Sequence[Placed]) -> list[str]:

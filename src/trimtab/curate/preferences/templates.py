@@ -1,9 +1,9 @@
 """Templated pairs: one opening, closing or skeleton on the same side of many prompts' pairs, the slots masked."""
 
 import math
-import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 from itertools import groupby
 from typing import Literal
 
@@ -19,7 +19,6 @@ _SLOT = "_"
 _LEVEL = 0.05
 """Chance that any form at all is called a template where the two sides show all forms alike (Bonferroni)."""
 _LEAST_LITERAL = 3
-_PARTS = re.compile(r"\S+")
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,13 +84,18 @@ def without_templates(
 
 def masked(text: str, given: frozenset[str]) -> list[str]:
     """The text's words, numbers and what the prompt names replaced by slots, several slots in a row by one."""
-    marked = [
-        _SLOT
-        if any(char.isdigit() for char in word) or (content_words(word) and content_words(word) <= given)
-        else word
-        for word in words(text)
-    ]
+    marked = [_SLOT if _fills_a_slot(word, given) else word for word in words(text)]
     return [word for word, run in groupby(marked) for word in ([_SLOT] if word == _SLOT else run)]
+
+
+def _fills_a_slot(word: str, given: frozenset[str]) -> bool:
+    stems = _stems(word)
+    return any(char.isdigit() for char in word) or (bool(stems) and stems <= given)
+
+
+@lru_cache(maxsize=1 << 16)
+def _stems(word: str) -> frozenset[str]:
+    return frozenset(content_words(word))
 
 
 def _forms(placed: Placed, length: int) -> Iterator[_Form]:

@@ -4,6 +4,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
 
+import numpy as np
+
 from trimtab.curate.place import Drop, Placed, dropped
 from trimtab.curate.preferences.config import AnnotatorsConfig
 from trimtab.curate.preferences.pairs import (
@@ -18,7 +20,7 @@ from trimtab.curate.preferences.pairs import (
     weight_of,
 )
 from trimtab.curate.stage import Repair, repaired
-from trimtab.stats import dawid_skene, krippendorff_interval, mean_interval, wilson
+from trimtab.stats import bootstrap_interval, dawid_skene, mean_interval, nominal_alpha, wilson
 
 _SMOOTHING = 1.0
 _DRAWS = 500
@@ -203,12 +205,12 @@ def _agreement(shared: Sequence[Item]) -> dict[str, Any] | None:
 
     So chance is one half, whatever the order in which the two answers stand.
     """
-    units = [[first ^ mirror for first in item.votes.values()] for item in shared for mirror in (False, True)]
-    if not units:
+    if not shared:
         return None
-    clusters = [number for number in range(len(shared)) for _ in range(2)]
-    found = krippendorff_interval(units, "nominal", clusters, _DRAWS)
-    return {"alpha": found.value, "low": found.low, "high": found.high, "n": len(shared)}
+    first = [sum(item.votes.values()) for item in shared]
+    counts_I2 = np.array([[f, len(item.votes) - f] for f, item in zip(first, shared, strict=True)], dtype=np.float64)
+    found = bootstrap_interval(counts_I2, lambda c_I2: nominal_alpha(np.vstack([c_I2, c_I2[:, ::-1]])), draws=_DRAWS)
+    return {"alpha": found.value, "low": found.low, "high": found.high, "n": found.n}
 
 
 def _person(
