@@ -62,6 +62,12 @@ def cleaned(raw: Sequence[Comparison]) -> tuple[list[Comparison], dict[str, Any]
     return rows, {"drops": reasons, "findings": dict(staged.findings)}
 
 
+def true_share(rows: Sequence[Comparison], truth: Sequence[Comparison]) -> float:
+    """Share of the rows whose chosen side is the pairs' own."""
+    good = {(pair.prompt, pair.chosen) for pair in truth}
+    return float(np.mean([(row.prompt, row.chosen) in good for row in rows]))
+
+
 def margins(policy: Path, base: Sequence[tuple[float, float]], test: Sequence[Comparison]) -> list[float]:
     """β [(log-ratio of chosen) − (log-ratio of rejected)] of each held-out pair."""
     now = pair_logprobs(policy, test)
@@ -97,9 +103,10 @@ def _one(
     raw = planted(train, seed)
     clean, report = cleaned(raw)
     epochs = max(round(len(raw) / len(clean)), 1)
+    truth = _drawn(train, seed)
     document: dict[str, Any] = {"seed": seed, "raw_rows": len(raw), "clean_rows": len(clean), **report}
-    truth = _drawn(train, seed)[:PAIRS]
-    for name, rows, passes in (("raw", raw, 1), ("cleaned", clean, epochs), ("truth", truth, epochs)):
+    document |= {"raw_right": true_share(raw, truth), "cleaned_right": true_share(clean, truth)}
+    for name, rows, passes in (("raw", raw, 1), ("cleaned", clean, epochs), ("truth", truth[:PAIRS], epochs)):
         config = TRAINING.model_copy(update={"epochs": passes, "seed": seed})
         folder = work / name
         done = train_dpo(model, rows, config, work=folder / "work", out=folder / "model")

@@ -1,5 +1,8 @@
 """The stage as the door runs it: nothing lost, nothing changed in silence, defaults that leave good rows alone."""
 
+from typing import Any
+
+import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from tests.curate.preferences.builders import pair, panel, placed
@@ -19,6 +22,13 @@ def test_by_default_unsigned_pairs_that_agree_pass_as_they_are() -> None:
     staged = preference_stage(rows)
     assert (list(staged.rows), staged.drops, staged.repairs) == (rows, [], [])
     assert set(staged.findings) == {"shortcuts"}
+
+
+@pytest.mark.parametrize("labels", [{"weight": -1}, {"weight": float("nan")}, {"weight": "2"}, {"probability": 7}])
+def test_what_is_no_weight_is_left_for_training_to_refuse(labels: dict[str, Any]) -> None:
+    rows = placed(*(pair(f"good {i}", f"bad {i}", f"q{i}", "xyz"[i % 3], labels=labels) for i in range(12)))
+    assert preference_stage(rows, EVERYTHING).rows
+    assert list(preference_stage(rows).rows) == rows
 
 
 def test_other_rows_pass_and_without_pairs_there_is_nothing_to_find() -> None:

@@ -1,6 +1,7 @@
 """One spelling of a pair's parts, by which equal prompts, equal answers and equal pairs are known."""
 
 import json
+import math
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import Any
@@ -41,15 +42,18 @@ def annotators_of(pair: Comparison) -> tuple[str, ...]:
 
 
 def weight_of(pair: Comparison) -> float:
-    """``labels.weight`` where it is a number, else 1: what is no weight is for training to refuse."""
-    given = pair.labels.get(WEIGHT, 1.0)
-    return float(given) if isinstance(given, int | float) and not isinstance(given, bool) else 1.0
+    """``labels.weight`` where it is one, else 1: what is no weight is for training to refuse."""
+    return _number(pair.labels.get(WEIGHT), math.inf)
 
 
 def probability_of(pair: Comparison) -> float:
-    """``labels.probability`` where it is a number, else 1."""
-    given = pair.labels.get(PROBABILITY, 1.0)
-    return float(given) if isinstance(given, int | float) and not isinstance(given, bool) else 1.0
+    """``labels.probability`` where it is one, else 1."""
+    return _number(pair.labels.get(PROBABILITY), 1.0)
+
+
+def _number(given: Any, most: float) -> float:
+    usable = isinstance(given, int | float) and not isinstance(given, bool) and 0 <= given <= most and given < math.inf
+    return float(given) if usable else 1.0
 
 
 def text_of(turns: Sequence[Message]) -> str:

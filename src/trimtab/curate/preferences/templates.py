@@ -19,6 +19,8 @@ _SLOT = "_"
 _LEVEL = 0.05
 """Chance that any form at all is called a template where the two sides show all forms alike (Bonferroni)."""
 _LEAST_LITERAL = 3
+_LOPSIDED = 4
+"""Times as many prompts on its own side as on the other."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,9 +45,9 @@ class _Form:
 def find_templates(pairs: Sequence[Placed], config: TemplatesConfig) -> list[Template]:
     """The templates, those of most prompts first.
 
-    A form of one side counts where at least ``least`` prompts (and ``least_share`` of all) show it, and too few show
-    it on the other side for it to be chance: a sign test over the prompts, at 5 % over all forms tried. A skeleton of
-    both sides counts by its prompts alone, for no two honest pairs are alike in every word that is no slot.
+    A form of one side counts where at least ``least`` prompts (and ``least_share`` of all) show it, at most a quarter
+    as many on the other side, and that is no chance: a sign test over the prompts, at 5 % over all forms tried. A
+    skeleton of both sides counts by its prompts alone: no two honest pairs are alike in every word that is no slot.
     """
     prompts = [spelled(pair_of(placed).prompt) for placed in pairs]
     where: dict[_Form, list[int]] = {}
@@ -58,7 +60,8 @@ def find_templates(pairs: Sequence[Placed], config: TemplatesConfig) -> list[Tem
     found = []
     for form in frequent:
         other = counted.get(_other(form), 0)
-        if form.side == "both" or _chance(counted[form], other) * len(frequent) < _LEVEL:
+        own = other * _LOPSIDED <= counted[form] and _chance(counted[form], other) * len(frequent) < _LEVEL
+        if form.side == "both" or own:
             found.append(Template(form.side, form.kind, form.form, counted[form], other, tuple(where[form])))
     return sorted(found, key=lambda one: (-one.prompts, one.side, one.kind, one.form))
 
