@@ -13,10 +13,11 @@ from trimtab.curate.preferences import AnnotatorsConfig, PreferencesConfig, Temp
 from trimtab.curate.preferences.balance import balancing_weights
 from trimtab.curate.preferences.features import differences
 from trimtab.curate.preferences.pairs import pair_of, spelled
+from trimtab.curate.preferences.position import position_bias
 from trimtab.curate.preferences.shortcuts import shortcuts, style_alone
 from trimtab.curate.preferences.templates import find_templates
 from trimtab.curate.preferences.verdicts import combine
-from trimtab.records import Comparison
+from trimtab.records import Comparison, comparison_from_json
 from trimtab.stats import Interval, krippendorff_interval, mean_interval, pair_auc, wilson
 
 SETS = ("hh_harmless", "dpo_mix_demo", "pandalm_testset", "llms_from_scratch_pref")
@@ -65,7 +66,25 @@ def pandalm(data: Path) -> dict[str, Any]:
         )
         for k in range(3)
     }
-    return {"alpha": asdict(krippendorff_interval(table, clusters=prompts)), "agrees_with_others": agrees}
+    return {
+        "alpha": asdict(krippendorff_interval(table, clusters=prompts)),
+        "agrees_with_others": agrees,
+        "first_wins": _first_wins(data),
+    }
+
+
+def _first_wins(data: Path) -> dict[str, Any]:
+    """Whether the answer that stood first won more often."""
+    pairs = []
+    for row in rows(data, "pandalm_testset/preference"):
+        order = ["chosen", "rejected"] if row["meta"]["position_of_chosen"] == 1 else ["rejected", "chosen"]
+        pairs.append(
+            comparison_from_json(
+                {key: row[key] for key in ("prompt", "chosen", "rejected")} | {"provenance": {"shown": order}}
+            )
+        )
+    found: dict[str, Any] = position_bias(placed(pairs))["first_wins"]
+    return found
 
 
 def _lengths(pairs: Sequence[Comparison], seeds: int) -> dict[str, Any]:

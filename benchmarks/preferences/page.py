@@ -61,7 +61,7 @@ def _careless(found: Mapping[str, Any]) -> str:
         + _table(("set", "found", "anybody named where all are careful", "truer than the majority"), rows)
         + f"\nThe three people who judged pandalm_testset (first, second, tie): Krippendorff's α"
         f" {_number(people['alpha'])} over {people['alpha']['n']} questions; each agrees with the two others on"
-        f" {agrees}.\n"
+        f" {agrees}. The answer that stood first wins {_number(people['first_wins'])} of {people['first_wins']['n']}.\n"
     )
 
 

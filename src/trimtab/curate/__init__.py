@@ -17,6 +17,7 @@ from trimtab.curate.importing import describe, import_cases, import_rows, import
 from trimtab.curate.labelling import action_of
 from trimtab.curate.mix import mix
 from trimtab.curate.place import Drop, Imported, Placed, join_imports, place_rows
+from trimtab.curate.preferences import PreferencesConfig, tricky_negatives
 from trimtab.curate.quarantine import Hit, Quarantine
 from trimtab.curate.report import Report
 from trimtab.curate.split import side_of, split
@@ -36,6 +37,7 @@ __all__ = [
     "Imported",
     "MixConfig",
     "Placed",
+    "PreferencesConfig",
     "Quarantine",
     "QuarantineConfig",
     "Report",
@@ -56,4 +58,5 @@ __all__ = [
     "place_rows",
     "side_of",
     "split",
+    "tricky_negatives",
 ]

@@ -99,3 +99,16 @@ def test_no_order_of_rows_matters(seed: int) -> None:
     one, _ = without_templates(rows, find_templates(rows, config), config)
     two, _ = without_templates(mixed, find_templates(mixed, config), config)
     assert {row.line for row in one} == {row.line for row in two}
+
+
+def shown(own: int, other: int) -> list[Placed]:
+    """One opening on the rejected side of ``own`` prompts, and on the chosen side of ``other``."""
+    draw, opening = random.Random(0), "as the manual of the house says"
+    rows = [pair(prose(draw), f"{opening} {prose(draw)}", f"own {i}") for i in range(own)]
+    return placed(*rows, *(pair(f"{opening} {prose(draw)}", prose(draw), f"other {i}") for i in range(other)))
+
+
+@pytest.mark.parametrize(("own", "other", "found"), [(3, 0, 0), (12, 0, 1), (30, 12, 0), (48, 12, 1)])
+def test_it_takes_more_than_chance_and_four_times_the_other_side(own: int, other: int, found: int) -> None:
+    config = TemplatesConfig(least=3, least_share=0)
+    assert len(find_templates(shown(own, other), config)) == found

@@ -1,6 +1,9 @@
 """Several people's verdicts on one pair become one pair; whom to believe is estimated, and nobody is lost silently."""
 
+from collections.abc import Callable
 from dataclasses import replace
+from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -8,10 +11,11 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from tests.curate.preferences.builders import pair, panel, placed
 
+from trimtab.curate import import_rows
 from trimtab.curate.preferences.config import AnnotatorsConfig
 from trimtab.curate.preferences.pairs import pair_of, probability_of, weight_of
 from trimtab.curate.preferences.verdicts import combine
-from trimtab.records import Comparison
+from trimtab.records import Comparison, UserError
 
 CONFIG = AnnotatorsConfig()
 VOTE = AnnotatorsConfig(combine="majority")
@@ -124,3 +128,20 @@ def test_every_row_is_kept_or_dropped_and_no_order_of_rows_changes_a_verdict(
     assert {(answer(pair_of(r)), pair_of(r).prompt, probability_of(pair_of(r))) for r in found.pairs} == {
         (answer(pair_of(r)), pair_of(r).prompt, probability_of(pair_of(r))) for r in mirrored.pairs
     }
+
+
+def test_rankings_by_several_people_become_votes_on_their_pairs(write: Callable[[str, list[Any]], Path]) -> None:
+    def ranked(who: Any, *scores: float) -> dict[str, Any]:
+        return {"prompt": "q", "completions": ["a", "b"], "scores": list(scores), "annotators": who}
+
+    path = write("ranked.jsonl", [ranked("x", 1, 0), ranked(["y"], 3, 2), ranked(["z"], 0, 5)])
+    found = combine(list(import_rows(path).rows), CONFIG)
+    (kept,) = found.pairs
+    assert (answer(pair_of(kept)), pair_of(kept).annotators) == ("a", ("x", "y", "z"))
+    assert probability_of(pair_of(kept)) == 0.667
+
+
+def test_annotators_that_are_no_names_are_the_users_mistake(write: Callable[[str, list[Any]], Path]) -> None:
+    path = write("pairs.jsonl", [{"prompt": "q", "chosen": "a", "rejected": "b", "annotators": 7}])
+    with pytest.raises(UserError, match="'annotators'"):
+        import_rows(path)
