@@ -47,7 +47,7 @@ class TemplatesConfig(_Section):
         default="report", description="What becomes of templated pairs: named alone, kept up to 'keep', or dropped."
     )
     words: int = Field(default=6, ge=3, description="Words of an opening or a closing.")
-    least: int = Field(default=8, ge=2, description="Prompts under which a form is no template.")
+    least: int = Field(default=6, ge=2, description="Prompts under which a form is no template.")
     least_share: float = Field(default=0.02, ge=0, le=1, description="The same, as a share of all prompts.")
     keep: int = Field(default=3, ge=0, description="cap: pairs kept of each template.")
 
