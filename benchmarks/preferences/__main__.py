@@ -22,7 +22,9 @@ def main() -> None:
     parser = argparse.ArgumentParser(prog="preferences", description=__doc__)
     parser.add_argument("--only", choices=("detection", "runs"))
     parser.add_argument("--draws", type=int, default=60, help="seeds of the detection")
-    parser.add_argument("--seeds", type=int, default=8, help="seeds of the DPO runs, about five minutes each")
+    parser.add_argument(
+        "--seeds", type=int, default=5, help="seeds of the DPO runs, five to ten minutes each on one core"
+    )
     parser.add_argument("--data", type=Path, default=Path(os.environ.get("TRIMTAB_DATA", ROOT.parent / "shared/data")))
     parser.add_argument("--work", type=Path, default=ROOT / ".bench" / "preferences")
     parser.add_argument("--json", action="store_true", help="one flat object of figures")

@@ -128,14 +128,17 @@ def _runs(runs: Mapping[str, Any]) -> str:
         )
         for name in ("cleaned_minus_raw", "truth_minus_cleaned")
     ]
-    right = " / ".join(f"{100 * first[key]:.0f} %" for key in ("raw_right", "cleaned_right"))
+    every = runs["documents"]
+    right = " / ".join(
+        f"{100 * sum(one[key] for one in every) / len(every):.0f} %" for key in ("raw_right", "cleaned_right")
+    )
     return (
         f"## DPO on raw and on cleaned pairs\n\nSmolLM2-135M-Instruct, all weights, rate {TRAINING.learning_rate:g},"
         f" β {TRAINING.beta:g}. Raw: {PAIRS} pairs of llms_from_scratch_pref, each judged by the careless annotator and"
         f" by two of four others who slip on {PANEL.slip:.0%}; on {PANEL.lazy:.0%} of the pairs these take the longer"
         " answer; and 5 % more rows in which a template beats the good answer. Every verdict is a row. Cleaned: the"
         " same rows through the preference stage (`max_share: 0.25`, `templates: cap`, `balance: reweight`), in as many"
-        " epochs as make about as many steps. Truth: the same pairs with their own verdicts. Of the first seed's rows"
+        " epochs as make about as many steps. Truth: the same pairs with their own verdicts. Of the rows"
         f" {right} (raw / cleaned) have the true verdict. {compared['held_out_pairs']} held-out pairs with true"
         f" verdicts, no prompt in common; {compared['seeds']} seeds, each another draw of pairs, verdicts and order,"
         " none of them used while the stage was built.\n\n"
