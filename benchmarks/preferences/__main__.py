@@ -23,7 +23,7 @@ def main() -> None:
     parser.add_argument("--only", choices=("detection", "runs"))
     parser.add_argument("--draws", type=int, default=60, help="seeds of the detection")
     parser.add_argument(
-        "--seeds", type=int, default=5, help="seeds of the DPO runs, five to ten minutes each on one core"
+        "--seeds", type=int, default=4, help="seeds of the DPO runs, five to ten minutes each on one core"
     )
     parser.add_argument("--data", type=Path, default=Path(os.environ.get("TRIMTAB_DATA", ROOT.parent / "shared/data")))
     parser.add_argument("--work", type=Path, default=ROOT / ".bench" / "preferences")

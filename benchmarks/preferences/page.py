@@ -141,7 +141,7 @@ def _runs(runs: Mapping[str, Any]) -> str:
         " epochs as make about as many steps. Truth: the same pairs with their own verdicts. Of the rows"
         f" {right} (raw / cleaned) have the true verdict. {compared['held_out_pairs']} held-out pairs with true"
         f" verdicts, no prompt in common; {compared['seeds']} seeds, each another draw of pairs, verdicts and order,"
-        " none of them used while the stage was built.\n\n"
+        " none of them used while the stage was built (the held-out pairs were).\n\n"
         + _table(("run", "rows", "steps", "held-out margin accuracy", "−log σ(margin)"), rows)
         + "\n"
         + _table(("difference", "accuracy, over pairs", "over seeds", "−log σ(margin), over pairs", "over seeds"), gaps)

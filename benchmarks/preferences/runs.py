@@ -1,6 +1,7 @@
 """DPO on raw verdicts against DPO on what the preference stage made of them, judged on held-out pairs."""
 
 import json
+import shutil
 from collections.abc import Sequence
 from dataclasses import asdict
 from pathlib import Path
@@ -117,6 +118,7 @@ def _one(
             "seconds": done.seconds,
             "margins": margins(folder / "model", base, test),
         }
+        shutil.rmtree(folder)  # a model and its checkpoint are gigabytes, and only the margins are asked for
     return document
 
 
