@@ -87,7 +87,7 @@ def test_real_pairs_are_read_and_their_shortcuts_measured(shared_data: Path) -> 
     config = CurateConfig(sources=(SourceConfig(path="hh_harmless/preference.jsonl.gz", limit=300),), on_error="skip")
     done = curate(import_sources(config, shared_data), config, Quarantine())
     assert len(done.comparisons) > 250
-    assert done.report.findings["preferences"]["shortcuts"]["longer"]["n"] > 200
+    assert done.report.findings["preferences"]["shortcuts"]["features"]["length"]["more_wins"]["n"] > 200
 
 
 def test_a_split_of_a_real_set_is_clean_and_a_leak_into_it_is_caught(shared_data: Path) -> None:

@@ -17,6 +17,7 @@ from trimtab.curate.importing import describe, import_cases, import_rows, import
 from trimtab.curate.labelling import action_of
 from trimtab.curate.mix import mix
 from trimtab.curate.place import Drop, Imported, Placed, join_imports, place_rows
+from trimtab.curate.preferences import PreferencesConfig, tricky_negatives
 from trimtab.curate.privacy import PrivacyConfig, Vault, privacy_stage
 from trimtab.curate.quarantine import Hit, Quarantine
 from trimtab.curate.report import Report
@@ -37,6 +38,7 @@ __all__ = [
     "Imported",
     "MixConfig",
     "Placed",
+    "PreferencesConfig",
     "PrivacyConfig",
     "Quarantine",
     "QuarantineConfig",
@@ -60,4 +62,5 @@ __all__ = [
     "privacy_stage",
     "side_of",
     "split",
+    "tricky_negatives",
 ]

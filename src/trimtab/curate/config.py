@@ -4,6 +4,7 @@ from typing import Literal
 
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
+from trimtab.curate.preferences.config import PreferencesConfig
 from trimtab.curate.privacy.config import PrivacyConfig
 
 OnError = Literal["refuse", "skip"]
@@ -112,6 +113,7 @@ class CurateConfig(_Section):
     texts: TextsConfig = TextsConfig()
     privacy: PrivacyConfig = PrivacyConfig()
     dedupe: DedupeConfig = DedupeConfig()
+    preferences: PreferencesConfig = PreferencesConfig()
     quarantine: QuarantineConfig = QuarantineConfig()
     mix: MixConfig | None = None
     seed: int = 0

@@ -72,7 +72,7 @@ def curate(
 def _stages(config: CurateConfig, quarantine: Quarantine, privacy: Stage) -> dict[str, Stage]:
     """The stages by name, in their order: what is dropped early costs nothing later."""
     return {
-        "preferences": preference_stage,
+        "preferences": partial(preference_stage, config=config.preferences, seed=config.seed),
         "quarantine": partial(quarantine_stage, quarantine=quarantine),
         "privacy": privacy,  # after the quarantine: a sealed case with a telephone in it is known by its own words
         "dedupe": partial(dedupe_stage, config=config.dedupe),

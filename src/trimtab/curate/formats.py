@@ -210,7 +210,7 @@ def _plain(row: JsonRow, key: str) -> str:
 
 def _common(row: JsonRow) -> dict[str, Any]:
     """What every format may carry beside the conversation."""
-    kept = {key: row[key] for key in ("labels", "provenance") if row.get(key)}
+    kept = {key: row[key] for key in ("labels", "provenance", "annotators") if row.get(key)}
     return kept | {"tools": tool_schemas(row)}
 
 

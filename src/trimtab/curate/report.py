@@ -54,6 +54,7 @@ class Report:
             for name, stratum in self.findings.get("mix", {}).items()
             if stratum["short"]
         ]
+        lines += self.findings.get("preferences", {}).get("sentences", ())
         return lines
 
 

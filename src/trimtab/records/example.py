@@ -151,13 +151,12 @@ def comparison_from_json(row: Json) -> Comparison:
     chosen, rejected = _turns(row.get("chosen"), "chosen"), _turns(row.get("rejected"), "rejected")
     if chosen == rejected:
         raise UserError("chosen and rejected are the same", field="rejected")
-    annotators = row.get("annotators") or ()
     return Comparison(
         prompt=_prompt(row.get("prompt")),
         chosen=chosen,
         rejected=rejected,
         tools=tools_from_json(row.get("tools")),
-        annotators=tuple(str(who) for who in annotators),
+        annotators=_annotators(row),
         margin=row.get("margin"),
         reason=row.get("reason"),
         labels=_mapping(row, "labels"),
@@ -183,7 +182,7 @@ def ranked_from_json(row: Json) -> Ranked:
         completions=tuple(_turns(turns, f"completions[{i}]") for i, turns in enumerate(completions)),
         scores=tuple(float(score) for score in scores),
         tools=tools_from_json(row.get("tools")),
-        annotators=tuple(str(who) for who in row.get("annotators") or ()),
+        annotators=_annotators(row),
         labels=_mapping(row, "labels"),
         provenance=_mapping(row, "provenance"),
     )
@@ -246,6 +245,14 @@ def _mapping(row: Mapping[str, Any], key: str) -> Mapping[str, Any]:
     if not isinstance(value, Mapping):
         raise UserError(f"{key} must be an object", field=key)
     return value
+
+
+def _annotators(row: Mapping[str, Any]) -> tuple[str, ...]:
+    """Names, of which one alone may stand without a list."""
+    given = row.get("annotators") or ()
+    if not isinstance(given, str | list | tuple):
+        raise UserError("annotators must be names", field="annotators", expected="a list of names")
+    return (given,) if isinstance(given, str) else tuple(str(who) for who in given)
 
 
 def _prompt(value: Json) -> tuple[Message, ...]:

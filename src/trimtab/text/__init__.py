@@ -6,6 +6,7 @@ from trimtab.text.normal import ngrams, normalise, words
 from trimtab.text.pii import ALL_KINDS, DEFAULT_KINDS, Recogniser, Span, normal_datum, pii_spans, scrub
 from trimtab.text.signature import jaccard_estimate, shingle_signature
 from trimtab.text.style import Style, style
+from trimtab.text.surface import Surface, surface
 
 __all__ = [
     "ALL_KINDS",
@@ -13,6 +14,7 @@ __all__ = [
     "Recogniser",
     "Span",
     "Style",
+    "Surface",
     "citations",
     "content_words",
     "entities",
@@ -29,5 +31,6 @@ __all__ = [
     "shingle_signature",
     "strip_citations",
     "style",
+    "surface",
     "words",
 ]

@@ -40,19 +40,20 @@ def example_group(example: Example, dialect: TurnEncoder) -> Group:
 def comparison_group(comparison: Comparison, dialect: TurnEncoder, trust: Trust | None = None) -> Group:
     """Chosen and rejected over one prompt: the prompt's own assistant turns are read, not scored.
 
-    The margin is the chosen side's ``reward``. Raises UserError.
+    The margin is the chosen side's ``reward``, ``labels.probability`` what is sure of it. Raises UserError.
     """
     sides = {"chosen": comparison.chosen, "rejected": comparison.rejected}
     prompt, chosen, rejected = _encoded(comparison.prompt, sides, comparison.tools, dialect)
     if chosen.ids == rejected.ids:
         raise UserError("chosen and rejected are the same once encoded", field="rejected")
     importance = row_weight(comparison) * _trusted(comparison.annotators, trust or {})
+    doubt = 1.0 - row_probability(comparison)
     given: tuple[tuple[str, Encoded, int, float], ...] = (
         ("chosen", chosen, 1, _margin(comparison)),
         ("rejected", rejected, -1, 0.0),
     )
     return tuple(
-        _sequence(side, f"{comparison.id}/{name}", label, prompt, reward=reward, importance=importance)
+        _sequence(side, f"{comparison.id}/{name}", label, prompt, reward=reward, importance=importance, doubt=doubt)
         for name, side, label, reward in given
     )
 
@@ -101,6 +102,20 @@ def row_weight(row: Example | Comparison | Ranked | Unpaired) -> float:
     if not 0 < weight < math.inf:
         raise UserError(f"{given!r} is no weight", field="labels.weight", expected="a finite number above 0")
     return weight
+
+
+def row_probability(row: Comparison) -> float:
+    """``labels.probability`` that chosen is the better side, 1 where there is none. Raises UserError."""
+    given = row.labels.get("probability", 1.0)
+    if isinstance(given, bool) or not isinstance(given, int | float) or not 0 <= given <= 1:
+        raise UserError(f"{given!r} is no probability", field="labels.probability", expected="a number from 0 to 1")
+    return float(given)
+
+
+def signal(row: Example | Comparison | Ranked | Unpaired) -> list[Any]:
+    """What of a row shapes the weights beside its content: its id, and its labels that training reads."""
+    soft = row.labels.get("probability")
+    return [row.id, row.labels.get("weight"), *([] if soft is None else [soft])]
 
 
 def groups_of(
@@ -213,9 +228,11 @@ def _sequence(
     scale: float = 1.0,
     reward: float = 0.0,
     importance: float = 1.0,
+    doubt: float = 0.0,
 ) -> TokenSequence:
     """``prompt``: what is only read, though it may hold assistant turns."""
     weight_L = np.array(encoded.trained, dtype=np.float32) * np.float32(scale)
     weight_L[: len(prompt.ids) if prompt else 0] = 0
     ids_L = np.array(encoded.ids, dtype=np.int64)
-    return TokenSequence(ids_L, weight_L, example_id, label, reward=reward, importance=float(np.float32(importance)))
+    importance = float(np.float32(importance))
+    return TokenSequence(ids_L, weight_L, example_id, label, reward=reward, importance=importance, doubt=doubt)

@@ -34,7 +34,7 @@ from trimtab.train.reasoning.ablation import Decision, decide
 from trimtab.train.reasoning.examine import Mark, examine
 from trimtab.train.reasoning.rows import reasoned_group, usable
 from trimtab.train.reference import ReferenceCache
-from trimtab.train.rows import TurnEncoder, example_group, groups_of, preference_group, thumb_group
+from trimtab.train.rows import TurnEncoder, example_group, groups_of, preference_group, signal, thumb_group
 
 
 def train_sft(
@@ -79,7 +79,7 @@ def _decision(job: Job, config: SftConfig, examples: Sequence[Example]) -> Decis
     key = job.identity(
         precision=numbers.name,
         dialect=dialect.digest,
-        rows=[(row.id, row.labels.get("weight")) for row in examples],
+        rows=[signal(row) for row in examples],
     )
     return decide(examples, config, job.work / "reasoning", teach, ask, key, lambda rows: usable(rows, dialect, config))
 
@@ -187,7 +187,7 @@ def _run(job: Job, method: _Method, rows: Sequence[Any]) -> TrainReport:
         precision=numbers.name,
         reference=None if own_reference or method.reference is None else weights_digest(method.reference),
         dialect=dialect.digest,
-        rows=[(row.id, row.labels.get("weight")) for row in rows],
+        rows=[signal(row) for row in rows],
         **control_facts(job, method.control),
     )
 

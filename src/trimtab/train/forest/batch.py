@@ -33,6 +33,8 @@ class TokenSequence:
     margin."""
     importance: float = 1.0
     """Weight of the row among rows, such as trust in its annotators."""
+    doubt: float = 0.0
+    """Probability that the labels of the pair should be the other way round."""
     reference_N: npt.NDArray[np.floating] | None = None
     behaviour_N: npt.NDArray[np.floating] | None = None
     """The sampler's log-probs."""
@@ -105,6 +107,8 @@ class Batch:
     """float [N], the sampler's."""
     token_reward: Tensor | None = None
     """float [N]"""
+    doubt: Tensor | None = None
+    """float32 [M], that each sequence's pair is labelled the wrong way round; None where no pair is in doubt."""
 
     @property
     def seg_start(self) -> tuple[int, ...]:

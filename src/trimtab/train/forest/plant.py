@@ -118,6 +118,7 @@ def plant(
         reference_logp=_given([sequence.reference_N for sequence in sequences], "a reference"),
         behaviour_logp=_given([sequence.behaviour_N for sequence in sequences], "behaviour log-probs"),
         token_reward=_given([sequence.bonus_N for sequence in sequences], "token rewards"),
+        doubt=_doubt([sequence.doubt for sequence in sequences]),
     )
 
 
@@ -134,6 +135,10 @@ def _given(parts: Sequence[npt.NDArray[Any] | None], what: str) -> torch.Tensor 
         return None
     assert len(known) == len(parts), f"{what} for some sequences only"
     return _joined(known)
+
+
+def _doubt(doubts: Sequence[float]) -> torch.Tensor | None:
+    return torch.tensor(doubts, dtype=torch.float32) if any(doubts) else None
 
 
 def _joined(parts: Sequence[npt.NDArray[Any]]) -> torch.Tensor:

@@ -36,7 +36,9 @@ def dpo(
     ``ipo``: ``(x/β − 1/(2β))²`` (Azar et al. 2023, eq. 17, with τ = β), log-ratios of whole sequences as published.
 
     ``label_smoothing`` ε: ``(1 − ε) loss(x) + ε loss(−x)``, for labels that are flipped with probability ε (Mitchell
-    2023, conservative DPO). ``length_normalised``: each log-prob divided by its sequence's scored tokens.
+    2023, conservative DPO). A pair's own ``doubt`` d (one minus its soft label p) joins it as ε + d − 2εd, so that
+    without smoothing the loss is ``p loss(x) + (1 − p) loss(−x)``. ``length_normalised``: each log-prob divided by
+    its sequence's scored tokens.
     ``margins``: the difference of the rewards is taken from x (Touvron et al. 2023, Llama 2, eq. 2).
 
     ``kwise`` is for groups of more than two. ``pairs``: every preference of a group, averaged within it (Ouyang et
@@ -58,15 +60,26 @@ def dpo(
         weight_P = _shares(batch, batch.seq_group[winner_P]).to(logit_P)
         if kwise == "plackett_luce":
             total = _plackett_luce(logit_P, winner_P, loser_P, batch)
+            if batch.doubt is not None:  # of pairs alone, and −log σ(−x) is −log σ(x) + x
+                total = total + weight_P @ (batch.doubt[winner_P].to(logit_P) * logit_P)
         else:
             right_P, flipped_P = (_penalty(sign * logit_P, beta, loss) for sign in (1, -1))
-            total = weight_P @ ((1 - label_smoothing) * right_P + label_smoothing * flipped_P)
+            flip = _flipped(batch, winner_P, logit_P, label_smoothing)
+            total = weight_P @ ((1 - flip) * right_P + flip * flipped_P)
         if sft_weight:
             total = total - sft_weight * _best_answers(scores, batch, better_MM)
         metrics = _measures(advance_P, beta * ratio_M[winner_P], beta * ratio_M[loser_P], weight_P)
         return total / batch.denominator, {name: value / batch.denominator for name, value in metrics.items()}
 
     return objective
+
+
+def _flipped(batch: Batch, winner_P: Tensor, logit_P: Tensor, smoothing: float) -> Tensor | float:
+    """[P] How likely each preference is the wrong way round: by smoothing, and where pairs are in doubt by that too."""
+    if batch.doubt is None:
+        return smoothing
+    doubt_P = batch.doubt[winner_P].to(logit_P)
+    return smoothing + doubt_P - 2 * smoothing * doubt_P
 
 
 def _measures(advance_P: Tensor, chosen_P: Tensor, rejected_P: Tensor, weight_P: Tensor) -> Metrics:

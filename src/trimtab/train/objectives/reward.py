@@ -13,8 +13,9 @@ def bradley_terry(*, margins: bool = True, centering: float = 0.0) -> Objective:
     """``−log σ(r⁺ − r⁻ − m)`` (Bradley & Terry 1952; the margin m as in Touvron et al. 2023, eq. 2).
 
     A group of K ranked sequences gives the mean over its pairs of different score (Ouyang et al. 2022, eq. 1), so
-    that a group weighs the same whatever K. ``centering`` adds ``c (r⁺ + r⁻)²``, which holds rewards around 0
-    (Eisenstein et al. 2023, eq. 2). ``denominator`` is the step's sum of row weights.
+    that a group weighs the same whatever K. A pair with a soft label p has ``−p log σ(x) − (1 − p) log σ(−x)``.
+    ``centering`` adds ``c (r⁺ + r⁻)²``, which holds rewards around 0 (Eisenstein et al. 2023, eq. 2).
+    ``denominator`` is the step's sum of row weights.
     """
 
     def objective(scores: Scores, batch: Batch) -> tuple[Tensor, Metrics]:
@@ -26,6 +27,9 @@ def bradley_terry(*, margins: bool = True, centering: float = 0.0) -> Objective:
         if margins:
             logit_P = logit_P - margin(batch, better_P, worse_P)
         loss_P = -logsigmoid(logit_P)
+        if batch.doubt is not None:
+            doubt_P = batch.doubt[better_P].to(logit_P)
+            loss_P = (1 - doubt_P) * loss_P - doubt_P * logsigmoid(-logit_P)
         if centering:
             loss_P = loss_P + centering * (better + worse).square()
         with torch.no_grad():

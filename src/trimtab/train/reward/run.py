@@ -23,7 +23,7 @@ from trimtab.train.loop import train
 from trimtab.train.objectives.reward import bradley_terry, preferred
 from trimtab.train.processes.sharding import join, spread
 from trimtab.train.reward.model import Ends, RewardModel, values
-from trimtab.train.rows import groups_of, preference_group
+from trimtab.train.rows import groups_of, preference_group, signal
 
 __all__ = ["RewardModel", "train_reward"]
 
@@ -51,9 +51,7 @@ def train_reward(
     job = Job(model_folder, config, work, out, progress or Silent())
     job.check("reward")
     dialect, numbers = Dialect.of(model_folder), precision(config.precision)
-    identity = job.identity(
-        precision=numbers.name, dialect=dialect.digest, rows=[(row.id, row.labels.get("weight")) for row in rows]
-    )
+    identity = job.identity(precision=numbers.name, dialect=dialect.digest, rows=[signal(row) for row in rows])
     return complete(job, identity, lambda checkpoints: _fit(job, config, rows, dialect, numbers, checkpoints))
 
 
