@@ -17,7 +17,17 @@ from trimtab.curate.importing import describe, import_cases, import_rows, import
 from trimtab.curate.labelling import action_of
 from trimtab.curate.mix import mix
 from trimtab.curate.place import Drop, Imported, Placed, join_imports, place_rows
-from trimtab.curate.quarantine import Hit, Quarantine
+from trimtab.curate.quarantine import (
+    Embedder,
+    Hit,
+    Keyed,
+    Quarantine,
+    is_sealed,
+    prints_path,
+    read_header,
+    sealed_path,
+    write_shard,
+)
 from trimtab.curate.report import Report
 from trimtab.curate.split import side_of, split
 
@@ -31,9 +41,11 @@ __all__ = [
     "Curated",
     "DedupeConfig",
     "Drop",
+    "Embedder",
     "Format",
     "Hit",
     "Imported",
+    "Keyed",
     "MixConfig",
     "Placed",
     "Quarantine",
@@ -51,9 +63,14 @@ __all__ = [
     "import_cases",
     "import_rows",
     "import_sources",
+    "is_sealed",
     "join_imports",
     "mix",
     "place_rows",
+    "prints_path",
+    "read_header",
+    "sealed_path",
     "side_of",
     "split",
+    "write_shard",
 ]

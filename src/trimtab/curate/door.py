@@ -15,7 +15,7 @@ from trimtab.curate.report import Report
 from trimtab.curate.stage import Repair, Stage
 from trimtab.records import Comparison, Example, Message, Progress, Row, Silent, Unpaired
 
-CODE_VERSION = 1
+CODE_VERSION = 2
 """Raised by hand when the same input gives other rows."""
 
 

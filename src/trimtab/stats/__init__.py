@@ -6,6 +6,7 @@ from trimtab.stats.diversity import ead, ead_contributions
 from trimtab.stats.eprocess import BettingTest, CapTest, Direction, RatioTest, Wealth
 from trimtab.stats.interval import Interval, mean_interval, paired_interval, wilson
 from trimtab.stats.quantiles import normal_quantile, t_quantile
+from trimtab.stats.ranking import auc_interval
 
 __all__ = [
     "BettingTest",
@@ -14,6 +15,7 @@ __all__ = [
     "Interval",
     "RatioTest",
     "Wealth",
+    "auc_interval",
     "bootstrap_interval",
     "brier",
     "ead",

@@ -7,8 +7,6 @@ backups of the database, not from somebody who owns the whole workspace. To forg
 import hashlib
 import hmac
 import json
-import os
-import tempfile
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -16,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 
 from trimtab.records import Feedback, Trace, UserError, trace_from_json
 from trimtab.store.database import Database, clean, pack
+from trimtab.store.secret import make_secret
 
 if TYPE_CHECKING:
     from cryptography.fernet import Fernet
@@ -138,29 +137,5 @@ class Capture:
 
     def _key(self) -> bytes:
         if self._secret is None:
-            self._secret = _load_key(self._key_file)
+            self._secret = make_secret(self._key_file, "capture key")
         return self._secret
-
-
-def _load_key(path: Path) -> bytes:
-    """The key, made on first use. Linking a whole file into place lets two processes race safely: one key wins."""
-    from cryptography.fernet import Fernet
-
-    if not path.exists():
-        handle, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")  # mode 0600
-        try:
-            with os.fdopen(handle, "wb") as file:
-                file.write(Fernet.generate_key())
-                file.flush()
-                os.fsync(file.fileno())
-            path.hardlink_to(name)
-        except FileExistsError:
-            pass
-        finally:
-            Path(name).unlink(missing_ok=True)
-    key = path.read_bytes().strip()
-    try:
-        Fernet(key)
-    except ValueError as error:
-        raise UserError("no capture key", file=path, fix="Restore it, or delete it to forget the capture") from error
-    return key
