@@ -55,7 +55,7 @@ def test_every_listed_command_exists_and_explains_itself(name: str) -> None:
 
 def test_a_fresh_workspace_has_rows_cases_and_a_valid_config(workspace: Path) -> None:
     assert code("config", "-w", str(workspace)) == 0
-    for path in ("data/sft.jsonl", "data/preference.jsonl", "quarantine/sealed.jsonl", "redteam/test.jsonl"):
+    for path in ("data/sft.jsonl", "data/preference.jsonl", "quarantine/sealed.jsonl.sealed", "redteam/test.jsonl"):
         assert (workspace / path).stat().st_size > 1000
 
 

@@ -1,14 +1,14 @@
 """Nothing that is sealed gets into training: every way to repeat a case is caught, and names the case."""
 
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from trimtab.curate.config import QuarantineConfig
-from trimtab.curate.quarantine import Quarantine
+from trimtab.curate.quarantine import Embedder, Quarantine
 from trimtab.records import Case, Comparison, Example, Expected, Message, Unpaired, UserError
 from trimtab.store import Store
 
@@ -53,11 +53,16 @@ def test_a_row_that_repeats_a_case_is_caught_and_the_case_is_named(text: str, ho
 
 def test_each_detector_is_needed_for_its_kind_of_copy() -> None:
     copied = asks(QUESTION.replace("blue", "red").replace("last", "this").replace("still send it", "send this"))
-    assert sealed(CASE, ngram=25, threshold=1).check(copied) is None
-    assert sealed(CASE, ngram=25, threshold=0.4).check(copied) is not None
+    assert sealed(CASE, ngram=25, threshold=1, reworded=2).check(copied) is None
+    assert sealed(CASE, ngram=25, threshold=0.4, reworded=2).check(copied) is not None
     part = asks("Hello! " + QUESTION[30:150] + " Thank you very much for your kind and patient help in this matter.")
-    assert sealed(CASE, ngram=25, threshold=1).check(part) is None
-    assert sealed(CASE, ngram=13, threshold=1).check(part) is not None
+    assert sealed(CASE, ngram=25, threshold=1, reworded=2).check(part) is None
+    assert sealed(CASE, ngram=13, threshold=1, reworded=2).check(part) is not None
+    within = asks(
+        "I am writing about an order of mine. " * 4 + copied.messages[0].content + " I am at home all day. " * 4
+    )
+    assert sealed(CASE, ngram=25, threshold=0.4, reworded=2).check(within) is None
+    assert sealed(CASE, ngram=25, threshold=0.4).check(within) is not None
 
 
 def test_a_row_about_the_same_thing_in_other_words_is_clean() -> None:
@@ -156,3 +161,38 @@ def test_examples_may_be_sealed_too(tmp_path: Path, write: Write) -> None:
     path = write("a.jsonl", [asks(QUESTION).to_json()])
     assert json.loads(path.read_text())["messages"]
     assert Quarantine.load(["a.jsonl"], tmp_path).check(asks(QUESTION, "Another answer")) is not None
+
+
+def by_letters(texts: Sequence[str]) -> list[list[float]]:
+    """An embedding that a test can foresee: how often each letter stands in the text."""
+    return [[text.lower().count(letter) for letter in "abcdefghijklmnopqrstuvwxyz"] for text in texts]
+
+
+def test_an_embedding_finds_what_words_do_not_and_is_asked_last() -> None:
+    asked: list[str] = []
+
+    def vectors(texts: Sequence[str]) -> list[list[float]]:
+        asked.extend(texts)
+        return by_letters(texts)
+
+    quarantine = Quarantine(embedder=Embedder("letters", vectors, 0.999))
+    quarantine.add(case("listen to the silent tenants"), "s.jsonl", 1)
+    assert quarantine.check(asks("tinsel ot het enlist stantne")) is not None
+    hit = quarantine.check(asks("tinsel ot het enlist stantne"))
+    assert hit is not None
+    assert (hit.how, hit.line) == ("embedding", 1)
+    assert quarantine.check(asks("zebra quagga jazz buzz")) is None
+    asked.clear()
+    found = quarantine.check(asks("Listen to the SILENT tenants!"))
+    assert found is not None
+    assert found.how == "exact"
+    assert asked == []
+
+
+def test_a_shard_sealed_without_the_model_is_not_compared_in_silence() -> None:
+    blind = Quarantine()
+    blind.add(case("listen to the silent tenants"), "s.jsonl", 1)
+    seeing = Quarantine(embedder=Embedder("letters", by_letters, 0.9))
+    seeing.add_prints(blind.prints(), "s.jsonl", "digest")
+    with pytest.raises(UserError, match="no embeddings"):
+        seeing.check(asks("anything at all"))

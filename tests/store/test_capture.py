@@ -9,7 +9,7 @@ from cryptography.fernet import Fernet
 
 from trimtab.records import Feedback, Message, Trace, UserError
 from trimtab.store import Store
-from trimtab.store.secret import load_key
+from trimtab.store.secret import make_secret
 
 _SECRET = "my card is 4111 1111 1111 1111"
 
@@ -62,7 +62,7 @@ def test_exact_feedback_is_held_with_its_trace_and_forgotten_with_it(tmp_path: P
 
 def test_the_key_is_its_owners_alone_and_made_once(tmp_path: Path) -> None:
     with ThreadPoolExecutor(8) as pool:
-        keys = set(pool.map(lambda _: load_key(tmp_path / "capture.key", "capture"), range(16)))
+        keys = set(pool.map(lambda _: make_secret(tmp_path / "capture.key", "capture key"), range(16)))
     assert len(keys) == 1
     assert stat.S_IMODE((tmp_path / "capture.key").stat().st_mode) == 0o600
     assert [file.name for file in tmp_path.iterdir()] == ["capture.key"]

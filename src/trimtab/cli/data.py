@@ -1,7 +1,5 @@
-"""`data import|check|stats` and `quarantine`: rows in, through the one door."""
+"""`data import|check|stats`: rows in, through the one door."""
 
-import getpass
-import time
 from pathlib import Path
 from typing import Any
 
@@ -56,6 +54,7 @@ def check(workspace: Path, overrides: tuple[str, ...], as_json: bool) -> None:
         _print(report)
         for drop in report["drops"]["rows"][:20]:
             say(f"  {drop['file']}:{drop['line']}: {drop['reason']}: {drop['detail']}")
+        _remark(workspace, overrides)
     if report["drops"]["by_reason"].get("quarantine"):
         raise click.exceptions.Exit(EXIT_NO)
 
@@ -67,6 +66,13 @@ def stats(workspace: Path, overrides: tuple[str, ...], as_json: bool) -> None:
     """Counts by source, domain and action, the mix, and shortcuts in the pairs."""
     report = _report(workspace, overrides, quiet=as_json)
     emit(report) if as_json else _print(report)
+
+
+def _remark(workspace: Path, overrides: tuple[str, ...]) -> None:
+    from trimtab.loop.shards import remarks
+
+    for sentence in remarks(open_workspace(workspace, overrides)):
+        say(f"note: {sentence}")
 
 
 def _report(workspace: Path, overrides: tuple[str, ...], *, quiet: bool) -> dict[str, Any]:
@@ -82,34 +88,3 @@ def _print(report: dict[str, Any]) -> None:
         say(title.replace("_", " "))
         for name, count in report[title].items():
             say(f"  {count:>7}  {name}")
-
-
-@click.command()
-@click.argument("rows", type=click.Path(path_type=Path, dir_okay=False), required=False)
-@workspace_options
-@json_option
-def quarantine(rows: Path | None, workspace: Path, overrides: tuple[str, ...], as_json: bool) -> None:
-    """Check ROWS against the sealed set (exit 1 on a hit); without ROWS, show who looked at it."""
-    from trimtab.loop.steps.data import sealed_set
-    from trimtab.records import read_jsonl, row_from_json
-
-    found = open_workspace(workspace, overrides)
-    if rows is None:
-        looks = [{key: getattr(look, key) for key in look.__slots__} for look in found.store.ledger.looks()]
-        if as_json:
-            emit(looks)
-        for look in [] if as_json else looks:
-            when = time.strftime("%F %T", time.localtime(look["time"]))
-            say(f"{when}  {look['who']:<12} {look['purpose']:<10} {look['shard']}")
-        return
-    sealed = sealed_set(found)
-    sealed.record_look(found.store.ledger, who=getpass.getuser(), purpose="check", time=time.time())
-    hits = [(line, hit) for line, row in enumerate(read_jsonl(rows, row_from_json), 1) if (hit := sealed.check(row))]
-    if as_json:
-        emit({"cases": len(sealed), "hits": [{"line": line, "case": str(hit)} for line, hit in hits]})
-    else:
-        say(f"{len(hits)} rows of {rows} repeat one of {len(sealed)} sealed cases")
-        for line, hit in hits:
-            say(f"  {rows}:{line}: {hit}")
-    if hits:
-        raise click.exceptions.Exit(EXIT_NO)

@@ -105,3 +105,9 @@ def _workspace(folder: Path) -> Iterator[Finding]:
         yield Finding("model", "ok", f"{found.config.model} ({reference.kind})")
     except UserError as error:
         yield Finding("model", "problem", str(error))
+    from trimtab.loop.shards import remarks
+
+    try:
+        yield from [Finding("quarantine", "note", sentence) for sentence in remarks(found)]
+    except UserError as error:
+        yield Finding("quarantine", "problem", str(error))

@@ -36,7 +36,7 @@ COMMANDS = {
     "trace": ("status", "Show one served request, or the latest."),
     "train": ("train", "Teach, align or reward a model, from files to a folder."),
     "data": ("data", "Import, check and count training data."),
-    "quarantine": ("data", "Check rows against the sealed set; show its ledger."),
+    "quarantine": ("quarantine", "Seal cases, check rows against them, rotate, show who looked."),
     "export": ("releases", "Write a release as a Hugging Face folder or a GGUF file."),
     "gc": ("releases", "Remove artefacts that no alias and no rollback needs."),
     "completion": ("completion", "Print the shell completion script."),

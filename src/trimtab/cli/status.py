@@ -32,6 +32,10 @@ def status(workspace: Path, overrides: tuple[str, ...], as_json: bool) -> None:
     backlog = ", ".join(f"{count} {name}" for name, count in seen.backlog.items()) or "empty"
     say(f"backlog    {backlog}")
     print_canary(seen.canary)
+    from trimtab.loop.shards import remarks
+
+    for sentence in remarks(found):
+        say(f"note       {sentence}")
 
 
 def print_canary(canary: "CanaryStatus | None") -> None:

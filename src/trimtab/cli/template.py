@@ -39,6 +39,7 @@ def write_template(folder: Path, name: str | None = None, seed: int = SEED) -> s
     for shard, cases in shards.items():
         write_jsonl(folder / f"quarantine/{shard}.jsonl", _rows(cases))
     write_jsonl(folder / "data/development.jsonl", _rows(development))
+    _seal(folder)
     return (
         f"the support template: {len(train.examples) + len(attacks)} traces, {len(train.comparisons)} preference "
         f"pairs, {len(sealed)} sealed cases, a red team, tools, a policy and knowledge"
@@ -84,7 +85,16 @@ def write_from(folder: Path, source: Path, name: str | None = None) -> str:
     write_jsonl(folder / "data/development.jsonl", [case.to_json() for case in cases[:half]])
     for path, text in _starters(name or folder.resolve().name, bool(pairs)).items():
         write_bytes(folder / path, text.encode())
+    _seal(folder)
     return f"{source}: {sentence}\n{len(train)} rows to teach, {len(pairs)} pairs, {len(sealed)} rows sealed as cases"
+
+
+def _seal(folder: Path) -> None:
+    """From the first minute, the sealed cases are sealed."""
+    from trimtab.loop.sealing import seal_files
+    from trimtab.loop.workspace import find_workspace
+
+    seal_files(find_workspace(folder))
 
 
 def _sealed_tenth(examples: Sequence[Example]) -> tuple[list[Example], list[Example]]:

@@ -19,7 +19,17 @@ from trimtab.curate.mix import mix
 from trimtab.curate.place import Drop, Imported, Placed, join_imports, place_rows
 from trimtab.curate.preferences import PreferencesConfig, tricky_negatives
 from trimtab.curate.privacy import PrivacyConfig, Vault, privacy_stage
-from trimtab.curate.quarantine import Hit, Quarantine
+from trimtab.curate.quarantine import (
+    Embedder,
+    Hit,
+    Keyed,
+    Quarantine,
+    is_sealed,
+    prints_path,
+    read_header,
+    sealed_path,
+    write_shard,
+)
 from trimtab.curate.report import Report
 from trimtab.curate.split import side_of, split
 
@@ -33,9 +43,11 @@ __all__ = [
     "Curated",
     "DedupeConfig",
     "Drop",
+    "Embedder",
     "Format",
     "Hit",
     "Imported",
+    "Keyed",
     "MixConfig",
     "Placed",
     "PreferencesConfig",
@@ -56,11 +68,16 @@ __all__ = [
     "import_cases",
     "import_rows",
     "import_sources",
+    "is_sealed",
     "join_imports",
     "mix",
     "place_rows",
+    "prints_path",
     "privacy_stage",
+    "read_header",
+    "sealed_path",
     "side_of",
     "split",
     "tricky_negatives",
+    "write_shard",
 ]

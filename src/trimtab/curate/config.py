@@ -88,6 +88,14 @@ class QuarantineConfig(_Section):
     threshold: float = Field(
         default=0.7, gt=0, le=1, description="Estimated Jaccard from which a row is a copy of a case."
     )
+    reworded: float = Field(
+        default=0.6,
+        gt=0,
+        description="Share of a case, by weight of words, from which a row rewords it; above 1: off.",
+    )
+    embedding: float | None = Field(
+        default=None, gt=0, le=1, description="Cosine from which a row says what a case says; needs serving.embeddings."
+    )
 
 
 class MixConfig(_Section):

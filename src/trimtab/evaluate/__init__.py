@@ -7,6 +7,7 @@ from trimtab.evaluate.citing import Citing, Worked, citing, fidelity, supported
 from trimtab.evaluate.compare import Change, compare
 from trimtab.evaluate.config import EvaluateConfig
 from trimtab.evaluate.drift import kl_to_base
+from trimtab.evaluate.membership import Membership, membership, min_k_plus_plus
 from trimtab.evaluate.metrics import kind_of
 from trimtab.evaluate.probes import Confidence, confidence_of, observed_action, score_case
 from trimtab.evaluate.routing import argument_match, routing_matches
@@ -20,6 +21,7 @@ __all__ = [
     "Citing",
     "Confidence",
     "EvaluateConfig",
+    "Membership",
     "Suite",
     "Transcript",
     "Wording",
@@ -37,6 +39,8 @@ __all__ = [
     "kl_to_base",
     "load_suite",
     "make_suite",
+    "membership",
+    "min_k_plus_plus",
     "observed_action",
     "passages",
     "routing_matches",

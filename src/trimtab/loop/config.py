@@ -41,6 +41,10 @@ class SealedFiles(Section):
     reserved: tuple[Path, ...] = ()
     development: tuple[Path, ...] = (Path("data/development.jsonl"),)
     redteam: tuple[Path, ...] = (Path("redteam/test.jsonl"),)
+    worn_after: int = Field(default=20, ge=1)
+    """Evaluations after which a shard counts as looked at too often: `status` says so."""
+    rotate: Literal["command", "worn"] = "command"
+    """``worn``: the reserved shards take over by themselves once the active ones are worn."""
 
 
 class AnchorCheck(Section):

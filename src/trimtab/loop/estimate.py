@@ -11,9 +11,10 @@ import psutil
 from trimtab.curate import import_cases, import_sources
 from trimtab.loop.behaviour import toolbox_of
 from trimtab.loop.rows import dress_of
+from trimtab.loop.shards import judging, shard_size
 from trimtab.loop.workspace import Workspace
 from trimtab.model import Dialect, resolve
-from trimtab.records import Comparison, Example, read_jsonl
+from trimtab.records import Comparison, Example
 from trimtab.tools import Rehearsal
 from trimtab.train import TrainConfig
 
@@ -103,8 +104,7 @@ def _training(name: str, tokens: float, parameters: float, rate: float, config: 
 
 def _judging(workspace: Workspace, parameters: float) -> Part:
     config = workspace.config
-    files = (*config.cases.sealed, *config.cases.redteam)
-    cases = sum(len(read_jsonl(workspace.path(path), lambda row: row)) for path in files if str(path))
+    cases = sum(shard_size(workspace, path) for path in judging(workspace))
     cases += len(import_cases(config.data, workspace.root, toolbox_of(workspace, Rehearsal()).schemas))
     runs = 2 * cases + 2 * config.train.anchor.limit
     seconds = runs * _TOKENS_PER_CASE * _SECONDS_PER_1E8_TOKEN * parameters / 1e8

@@ -1,15 +1,19 @@
 """A release's scorecard: its assistant opened, the cases answered as they would be served, the drift measured."""
 
 import asyncio
+import json
+import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
+from pathlib import Path
 
-from trimtab.curate import import_cases
+from trimtab.curate import import_cases, is_sealed, read_header, sealed_path
 from trimtab.engine import Engine, prove, record, served_as_trained
 from trimtab.evaluate import Suite, Transcript, Wording, evaluate, kl_to_base, load_suite, make_suite
 from trimtab.guard import Policy, load_policy
 from trimtab.loop.behaviour import Arm, behaviour_of, open_arm, toolbox_of
 from trimtab.loop.policy_texts import policy_texts
+from trimtab.loop.shards import TEXT_KEY, current_user, judging, shard_digest
 from trimtab.loop.turn import Context
 from trimtab.loop.workspace import Workspace
 from trimtab.model import Dialect, load_tokenizer, resolve
@@ -24,6 +28,7 @@ from trimtab.records import (
     scorecard_from_json,
 )
 from trimtab.release import get
+from trimtab.store.unseal import Visitor, open_sealed
 from trimtab.tools import Rehearsal, with_system
 
 _NOW = 1_790_000_000.0
@@ -47,13 +52,27 @@ class Judged:
         return metric.value if metric is not None else 0.0
 
 
-def sealed_suite(workspace: Workspace) -> Suite:
-    """The sealed cases: files, sealed sides of split sources, and the red team's test part."""
+def sealed_suite(workspace: Workspace, purpose: str = "evaluate") -> Suite:
+    """The sealed cases: active shards, sealed sides of split sources, and the red team's test part.
+
+    Each shard's look is in the ledger, with who and ``purpose``, before its text is read.
+    """
     config, root = workspace.config, workspace.root
-    files = [workspace.path(path) for path in (*config.cases.sealed, *config.cases.redteam)]
-    cases = [case for path in files for case in read_jsonl(path, case_from_json)]
+    visitor = Visitor(current_user(), purpose, time.time())
+    cases = [case for path in judging(workspace) for case in _read_shard(workspace, path, visitor)]
     cases += import_cases(config.data, root, toolbox_of(workspace, Rehearsal()).schemas)
     return make_suite(cases, "sealed", config.evaluate.limit)
+
+
+def _read_shard(workspace: Workspace, path: Path, visitor: Visitor) -> list[Case]:
+    """One shard's cases, sealed or open: the only place where sealed text is read."""
+    shard, store = path.as_posix(), workspace.store
+    if not is_sealed(workspace.root / path):
+        store.ledger.look(shard, shard_digest(workspace, path), visitor.who, visitor.purpose, visitor.time)
+        return read_jsonl(workspace.path(path), case_from_json)
+    header, file = read_header(workspace.root / path), sealed_path(workspace.root / path)
+    text = open_sealed(file, shard, header.content, workspace.state / TEXT_KEY, store.ledger, visitor)
+    return [case_from_json(json.loads(line)) for line in text.decode("utf-8-sig").splitlines() if line.strip()]
 
 
 def judge_development(context: Context, model: str, limit: int) -> Judged:

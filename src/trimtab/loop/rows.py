@@ -77,4 +77,4 @@ def contaminated_rows(context: Context, quarantine: Quarantine) -> int:
         *rows_of(context, "comparisons", Comparison),
         *rows_of(context, "unpaired", Unpaired),
     ]
-    return sum(quarantine.check(row) is not None for row in rows)
+    return sum(hit is not None for hit in quarantine.check_all(rows))

@@ -11,6 +11,7 @@ from trimtab.stats.eprocess import BettingTest, CapTest, Direction, RatioTest, W
 from trimtab.stats.interval import Interval, mean_interval, paired_interval, wilson
 from trimtab.stats.paired_logistic import fit_paired_logistic, held_out_logits
 from trimtab.stats.quantiles import normal_quantile, t_quantile
+from trimtab.stats.ranking import auc_interval
 
 __all__ = [
     "BettingTest",
@@ -22,6 +23,7 @@ __all__ = [
     "RatioTest",
     "Threshold",
     "Wealth",
+    "auc_interval",
     "best_threshold",
     "bootstrap_interval",
     "brier",

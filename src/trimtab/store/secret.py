@@ -1,4 +1,4 @@
-"""A secret of the workspace: one key file, readable by its owner only, that encrypts and makes keyed digests."""
+"""Key files, made once and readable by their owner alone, and what is locked with them."""
 
 import hashlib
 import hmac
@@ -49,29 +49,42 @@ class Secret:
 
     def _load(self) -> bytes:
         if self._key is None:
-            self._key = load_key(self._path, self._what)
+            self._key = make_secret(self._path, f"{self._what} key")
         return self._key
 
 
-def load_key(path: Path, what: str) -> bytes:
-    """The key, made on first use. Linking a whole file into place lets two processes race safely: one key wins."""
-    from cryptography.fernet import Fernet
+def make_secret(path: Path, name: str) -> bytes:
+    """The key in ``path`` (a Fernet key, 44 bytes), made on first use. Raises UserError where the file holds no key.
+
+    Linking a whole file into place lets two processes race safely: one key wins.
+    """
+    from cryptography.fernet import Fernet  # here: a status command needs no cryptography
 
     if not path.exists():
-        handle, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")  # mode 0600
+        path.parent.mkdir(parents=True, exist_ok=True)
+        handle, temporary = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")  # mode 0600
         try:
             with os.fdopen(handle, "wb") as file:
                 file.write(Fernet.generate_key())
                 file.flush()
                 os.fsync(file.fileno())
-            path.hardlink_to(name)
+            path.hardlink_to(temporary)
         except FileExistsError:
             pass
         finally:
-            Path(name).unlink(missing_ok=True)
+            Path(temporary).unlink(missing_ok=True)
+    return read_secret(path, name)
+
+
+def read_secret(path: Path, name: str) -> bytes:
+    """The key in ``path``. Raises UserError where there is none: without it, what it locked stays locked."""
+    from cryptography.fernet import Fernet
+
+    if not path.is_file():
+        raise UserError(f"the {name} is missing", file=path, fix="Restore it from a backup; no other key will do")
     key = path.read_bytes().strip()
     try:
         Fernet(key)
     except ValueError as error:
-        raise UserError(f"no {what} key", file=path, fix=f"Restore it, or delete it to forget the {what}") from error
+        raise UserError(f"no {name}", file=path, fix="Restore it from a backup") from error
     return key

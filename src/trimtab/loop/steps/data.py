@@ -22,7 +22,9 @@ from trimtab.curate import (
 )
 from trimtab.guard import load_policy
 from trimtab.loop.behaviour import behaviour_of, toolbox_of
+from trimtab.loop.embedding import quarantine_embedder
 from trimtab.loop.policy_texts import policy_texts
+from trimtab.loop.shards import guard, keyed_of, roles, shard_digest
 from trimtab.loop.turn import Context, Step
 from trimtab.loop.vault import WorkspaceVault
 from trimtab.loop.workspace import Workspace
@@ -100,11 +102,13 @@ def curated_now(workspace: Workspace, progress: Progress) -> Curated:
 
 
 def sealed_set(workspace: Workspace) -> Quarantine:
-    """The quarantine: sealed and red-team test files, and the sealed side of split sources."""
+    """The quarantine: every shard whatever its role, the red team's tests, the sealed side of split sources."""
     config, root = workspace.config, workspace.root
-    patterns = [str(path) for path in (*config.cases.sealed, *config.cases.reserved, *config.cases.redteam)]
     policy = load_policy(workspace.path(config.files.policy))
-    quarantine = Quarantine.load(patterns, root, config.data.quarantine, shared=policy_texts(policy))
+    quarantine = Quarantine(
+        config.data.quarantine, policy_texts(policy), keyed_of(workspace), quarantine_embedder(workspace)
+    )
+    guard(workspace, quarantine)
     for case in import_cases(config.data, root, toolbox_of(workspace, Rehearsal()).schemas):
         quarantine.add(case)
     return quarantine
@@ -133,8 +137,7 @@ def source_files(workspace: Workspace) -> Mapping[str, str]:
 
 
 def _sealed_files(workspace: Workspace) -> Mapping[str, str]:
-    cases = workspace.config.cases
-    return {str(path): file_digest(workspace.path(path)) for path in (*cases.sealed, *cases.reserved, *cases.redteam)}
+    return {str(path): shard_digest(workspace, path) for path in roles(workspace)}
 
 
 def _placed_json(placed: Placed) -> dict[str, Any]:

@@ -1,13 +1,13 @@
 """Judging: π0, the incumbent and the candidate on the same sealed cases."""
 
-import getpass
 import time
 from typing import Any
 
-from trimtab.curate import Quarantine
 from trimtab.loop.behaviour import behaviour_of
 from trimtab.loop.judging import judge, sealed_suite
+from trimtab.loop.membership import membership_of
 from trimtab.loop.rows import contaminated_rows
+from trimtab.loop.shards import current_user, judging, rotate_when_worn, shard_digest
 from trimtab.loop.steps.data import sealed_set, source_files
 from trimtab.loop.turn import Context, Step
 from trimtab.loop.workspace import Workspace
@@ -22,7 +22,6 @@ def evaluate(context: Context) -> dict[str, Any]:
     base = str(context.outputs["base"]["model"])
     suite = sealed_suite(workspace)
     quarantine = sealed_set(workspace)
-    _look(workspace, quarantine)
     candidate = behaviour_of(workspace, str(context.outputs["refresh"]["model"]))
     incumbent = incumbent_of(workspace.store, candidate.digest)
     behaviours = {
@@ -32,6 +31,8 @@ def evaluate(context: Context) -> dict[str, Any]:
     }
     for behaviour in {behaviour.digest: behaviour for behaviour in behaviours.values()}.values():
         judge(context, behaviour, suite, base)
+    seen = membership_of(workspace, suite, candidate.model, base)
+    rotate_when_worn(workspace, who=current_user(), now=time.time())
     return {
         **{name: _key(behaviour, suite.digest, base) for name, behaviour in behaviours.items()},
         "release": candidate.digest,
@@ -39,6 +40,7 @@ def evaluate(context: Context) -> dict[str, Any]:
         "behaviour": candidate.to_json(),
         "suite": suite.digest,
         "contaminated": contaminated_rows(context, quarantine),
+        "membership": seen and {**seen.to_json(), "said": seen.sentences()},
     }
 
 
@@ -52,32 +54,22 @@ def _key(behaviour: Behaviour, suite: str, base: str) -> str:
     return f"{behaviour.digest}:{suite}:{base}"
 
 
-def _look(workspace: Workspace, quarantine: Quarantine) -> None:
-    quarantine.record_look(workspace.store.ledger, who=_who(), purpose="evaluate", time=time.time())
-
-
-def _who() -> str:
-    try:
-        return getpass.getuser()
-    except (KeyError, OSError):
-        return "unknown"
-
-
 def _watched(workspace: Workspace) -> Any:
     """What decides on the scorecards beside the models: cases, behaviour files and the incumbent."""
     config = workspace.config
     files = (config.files.system, config.files.policy, config.files.tools)
     knowledge = sorted(workspace.path(config.files.knowledge).rglob("*.md"))
     tables = sorted(workspace.path(config.files.tools).parent.glob("*.jsonl"))
-    cases = (*config.cases.sealed, *config.cases.redteam)
-    paths = [*(workspace.path(path) for path in (*files, *cases)), *knowledge, *tables]
+    paths = [*(workspace.path(path) for path in files), *knowledge, *tables]
+    found = {str(path): file_digest(path) for path in paths}
+    found |= {str(workspace.root / path): shard_digest(workspace, path) for path in judging(workspace)}
     stable = workspace.store.aliases.get("stable")
-    return [stable, digest({str(path): file_digest(path) for path in paths}), source_files(workspace)]
+    return [stable, digest(found), source_files(workspace)]
 
 
 EVALUATE = Step(
     "evaluate",
-    1,
+    2,
     evaluate,
     needs=("base", "curate", "refresh"),
     sections=("evaluate", "serving", "data"),

@@ -90,6 +90,7 @@ def _documented(context: Context, made: Release, incumbent: Release) -> Release:
         known_risks=(
             "Wrong answers are possible in every action; the intervals above say how often on the sealed cases.",
             f"Drift is measured to {config.model} alone.",
+            *(context.outputs["evaluate"].get("membership") or {}).get("said", ()),
         ),
         date=time.strftime("%Y-%m-%d"),
     )
