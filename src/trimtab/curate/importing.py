@@ -35,11 +35,19 @@ def import_rows(path: Path, format: str | None = None, on_error: OnError = "refu
 
 
 def stream_rows(
-    source: str, format: str | None = None, on_error: OnError = "refuse", progress: Progress | None = None
+    source: str,
+    format: str | None = None,
+    on_error: OnError = "refuse",
+    progress: Progress | None = None,
+    *,
+    as_they_are: bool = False,
 ) -> Iterator[Item]:
-    """``import_rows`` item by item: what each file was taken for, its rows and drops; one row is held at a time."""
-    one = SourceConfig(path=source, format=format)
-    return Reader(one, CurateConfig(on_error=on_error), Path(), (), progress or Silent()).stream()
+    """``import_rows`` item by item: what each file was taken for, its rows and drops; one row is held at a time.
+
+    ``as_they_are``: without the labels and the provenance that an import adds.
+    """
+    one, config = SourceConfig(path=source, format=format), CurateConfig(on_error=on_error)
+    return Reader(one, config, Path(), (), progress or Silent(), as_they_are).stream()
 
 
 def describe(path: Path) -> tuple[Format, str]:

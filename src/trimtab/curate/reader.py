@@ -3,6 +3,7 @@
 import heapq
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
+from functools import partial
 from itertools import chain, count
 from pathlib import Path
 from typing import Any
@@ -49,6 +50,7 @@ class Reader:
     root: Path
     tools: tuple[ToolSchema, ...] = ()
     progress: Progress = field(default_factory=Silent)
+    as_they_are: bool = False
 
     @property
     def name(self) -> str:
@@ -68,9 +70,9 @@ class Reader:
         for file in self._files():
             raws = read_raw(file.path, file.shown, self.progress)
             first = first_rows(raws)
-            adapter = self._how(first).adapter
+            read = partial(_case, adapter=self._how(first).adapter, options=self._options())
             for raw in chain(first, raws):
-                case, drop = self._tried(raw, lambda raw: _case(raw.value, adapter, self._options()))
+                case, drop = self._tried(raw, read)
                 if drop is not None and self.source.split == "sealed":
                     raise UserError(drop.detail, file=drop.file, line=drop.line, fix="A sealed row cannot be skipped")
                 if case is not None and self._on_side(first_question(case), "sealed"):
@@ -93,22 +95,22 @@ class Reader:
             yield from self._row(raw, how, file)
 
     def _row(self, raw: Raw, how: How, file: File) -> Iterator[Item]:
-        parsed, drop = self._tried(raw, lambda raw: parse_row(raw.value, how))
+        parsed, drop = self._tried(raw, partial(parse_row, how=how))
         if drop is not None:
             yield drop
         elif not parsed and how.adapter is not None:
             yield Drop("nothing to learn", how.adapter.skipped, self.name, raw.file, raw.line)
         for row in parsed or ():
             if self._on_side(first_question(row), self.source.split):
-                ours = labelled(row, raw, self.source.domain, self.name, file.about)
-                yield Placed(ours, self.name, raw.file, raw.line, self.source.weight)
+                known = row if self.as_they_are else labelled(row, raw, self.source.domain, self.name, file.about)
+                yield Placed(known, self.name, raw.file, raw.line, self.source.weight)
 
-    def _tried(self, raw: Raw, read: Callable[[Raw], Any]) -> tuple[Any, Drop | None]:
+    def _tried(self, raw: Raw, read: Callable[[Any], Any]) -> tuple[Any, Drop | None]:
         """What ``read`` makes of the row; a person's mistake stops everything or is a Drop, as configured."""
         try:
             if raw.error is not None:
                 raise raw.error
-            return read(raw), None
+            return read(raw.value), None
         except UserError as error:
             if self.config.on_error == "refuse":
                 raise error.at(file=raw.file, line=raw.line) from error

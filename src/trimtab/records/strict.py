@@ -73,6 +73,4 @@ def _constant(name: str) -> None:
     raise ValueError(f"{name} is no JSON; write null, or leave the field out")
 
 
-_DECODER = json.JSONDecoder(
-    object_pairs_hook=_object, parse_int=_integer, parse_float=_float, parse_constant=_constant
-)
+_DECODER = json.JSONDecoder(object_pairs_hook=_object, parse_int=_integer, parse_float=_float, parse_constant=_constant)

@@ -26,7 +26,9 @@ def json_document(file: IO[bytes], name: str) -> Iterator[Raw]:
     elif first:
         head = first + file.readline(LARGEST_ROW)
         if first != b"{":
-            raise parsed(head[:80], name, number).error or UserError("not a list of rows", file=name, expected=_EXPECTED)
+            raise parsed(head[:80], name, number).error or UserError(
+                "not a list of rows", file=name, expected=_EXPECTED
+            )
         yield from _objects(file, head, number, name)
 
 

@@ -74,7 +74,7 @@ def fetch(ref: HubRef, progress: Progress | None = None) -> HubFiles:
 
     endpoint = os.environ.get("HF_ENDPOINT") or None
     info = _asked(ref, lambda: HfApi(endpoint=endpoint).dataset_info(ref.name, revision=ref.revision or None))
-    revision, card = str(info.sha), info.card_data.to_dict() if info.card_data else {}
+    revision, card = str(info.sha), _card(info.card_data)
     names = [item.rfilename for item in info.siblings or ()]
     taken = chosen(names, ref, card.get("configs"))
     progress.start(f"Downloading {ref.name}", len(taken))
@@ -151,10 +151,14 @@ def _cached(ref: HubRef) -> HubFiles:
         _asked(ref, lambda: snapshot_download(ref.name, repo_type=kind, revision=version, local_files_only=True))
     )
     names = [file.relative_to(folder).as_posix() for file in folder.rglob("*") if file.is_file()]
-    card = DatasetCard.load(folder / _CARD).data.to_dict() if _CARD in names else {}
+    card = _card(DatasetCard.load(folder / _CARD).data if _CARD in names else None)
     taken = chosen(names, ref, card.get("configs"))
     left = tuple(name for name in names if is_known(Path(name)) and name not in taken)
     return HubFiles(ref, folder.name, _license(card), {name: folder / name for name in taken}, left)
+
+
+def _card(data: Any) -> dict[str, Any]:
+    return dict(data.to_dict()) if data else {}
 
 
 def _license(card: Mapping[str, Any]) -> str:

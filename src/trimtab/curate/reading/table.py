@@ -40,8 +40,8 @@ class _Lines:
     """Decoded lines for the csv module; ``trouble`` is what was wrong with one of them since it was last cleared."""
 
     def __init__(self, file: IO[bytes]) -> None:
-        self._lines, self.number, self.trouble = numbered(file), 0, None  # type: ignore[var-annotated]
-        self.trouble: str | None
+        self._lines, self.number = numbered(file), 0
+        self.trouble: str | None = None
 
     def __iter__(self) -> "_Lines":
         return self
@@ -97,6 +97,8 @@ def _broken(name: str, line: int, error: csv.Error, lines: _Lines, delimiter: st
     if "unexpected end of data" in str(error):
         return bad(name, line, f"not {kind}: a quote opens here and never closes; nothing after it was read")
     if "new-line character" in str(error):
-        return bad(name, line, f"not {kind}: a carriage return outside quotes", fix="Save it with \\n or \\r\\n line ends")
+        return bad(
+            name, line, f"not {kind}: a carriage return outside quotes", fix="Save it with \\n or \\r\\n line ends"
+        )
     reach = f" (the record reaches line {lines.number})" if lines.number > line else ""
     return bad(name, line, f"not {kind} ({error}){reach}", fix="Quote cells that hold quotes, and double those inside")
