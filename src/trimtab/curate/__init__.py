@@ -12,25 +12,30 @@ from trimtab.curate.config import (
 )
 from trimtab.curate.dedupe import dedupe
 from trimtab.curate.door import CODE_VERSION, Curated, curate
+from trimtab.curate.exporting import WRITERS, Exported, export_rows
 from trimtab.curate.formats import FORMATS, Format, guess_format
-from trimtab.curate.importing import describe, import_cases, import_rows, import_sources
+from trimtab.curate.importing import describe, import_cases, import_rows, import_sources, stream_rows
 from trimtab.curate.labelling import action_of
 from trimtab.curate.mix import mix
 from trimtab.curate.place import Drop, Imported, Placed, join_imports, place_rows
 from trimtab.curate.quarantine import Hit, Quarantine
+from trimtab.curate.reading import local_files
 from trimtab.curate.report import Report
 from trimtab.curate.split import side_of, split
+from trimtab.curate.tally import Tally
 
 __all__ = [
     "CODE_VERSION",
     "FORMATS",
     "SEARCH_TOOL",
+    "WRITERS",
     "Adapter",
     "AdapterOptions",
     "CurateConfig",
     "Curated",
     "DedupeConfig",
     "Drop",
+    "Exported",
     "Format",
     "Hit",
     "Imported",
@@ -41,19 +46,23 @@ __all__ = [
     "Report",
     "SourceConfig",
     "SplitConfig",
+    "Tally",
     "TextsConfig",
     "action_of",
     "adapter_named",
     "curate",
     "dedupe",
     "describe",
+    "export_rows",
     "guess_format",
     "import_cases",
     "import_rows",
     "import_sources",
     "join_imports",
+    "local_files",
     "mix",
     "place_rows",
     "side_of",
     "split",
+    "stream_rows",
 ]

@@ -7,8 +7,8 @@ from typing import Any
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
-
 from tests.curate.exporting.rows import COMPARISONS, EXAMPLES, RANKED, UNPAIRED, pairs_of, without
+
 from trimtab.curate.exporting import WRITERS, write_row
 from trimtab.curate.exporting.containers import container_for
 from trimtab.curate.formats import format_named
