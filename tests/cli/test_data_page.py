@@ -28,11 +28,12 @@ REPORT: dict[str, Any] = {
     "by_license": {"none": 1150},
     "drops": {
         "by_reason": {"malformed": 20, "near duplicate": 40},
-        "rows": [{"reason": "malformed", "detail": "<script>alert(1)</script>", "source": "s", "file": "a.jsonl", "line": i}
+        "rows": [{"reason": "malformed", "detail": "<script>alert(1)</script>", "file": "a.jsonl", "line": i}
                  for i in range(20)],
     },
     "formats": {"a.jsonl": "messages: chats"},
-    "repairs": {"by_kind": {"whitespace": 3}, "rows": [{"kind": "whitespace", "detail": "2 spaces", "source": "s", "file": "b.jsonl", "line": 7}]},
+    "repairs": {"by_kind": {"whitespace": 3},
+                "rows": [{"kind": "whitespace", "detail": "2 spaces", "file": "b.jsonl", "line": 7}]},
     "findings": {
         "mix": {"answer": {"share": 0.5, "wanted": 500, "had": 700, "taken": 500, "short": 0},
                 "decline": {"share": 0.5, "wanted": 500, "had": 100, "taken": 100, "short": 400}},

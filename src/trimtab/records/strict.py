@@ -20,7 +20,7 @@ def strict_loads(text: str) -> Any:
     Those are equal keys, NaN and infinities, integers beyond 2**53, numbers that overflow, lone surrogates, and what
     is nested more than ``DEEPEST`` deep; besides all that is no JSON.
     """
-    if text.count("[") + text.count("{") > DEEPEST and _depth(text) > DEEPEST:
+    if text.count("[") + text.count("{") > DEEPEST and _is_deep(text):
         raise ValueError(f"nested more than {DEEPEST} levels deep")
     if "\0" in text:
         raise ValueError("a NUL byte: is the file UTF-16, or cut?")
@@ -30,12 +30,13 @@ def strict_loads(text: str) -> Any:
     return value
 
 
-def _depth(text: str) -> int:
-    deepest = level = 0
+def _is_deep(text: str) -> bool:
+    level = 0
     for found in _BRACKETS.finditer(text):
         level += {"[": 1, "{": 1, "]": -1, "}": -1}.get(found[0], 0)
-        deepest = max(deepest, level)
-    return deepest
+        if level > DEEPEST:
+            return True
+    return False
 
 
 def _no_half_characters(value: Any) -> None:

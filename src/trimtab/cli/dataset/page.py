@@ -55,6 +55,8 @@ def _events(title: str, key: str, counts: Mapping[str, int], rows: Sequence[Mapp
     for name, count in counts.items():
         first = [row for row in rows if row[key] == name][:_FIRST]
         more = f", the first {len(first)}" if count > len(first) else ""
+        if not first:
+            continue
         parts.append(f"<details><summary>{escape(name)}: {count:,}{more}</summary>{_places(first)}</details>")
     return "".join(parts) + "</div></section>"
 

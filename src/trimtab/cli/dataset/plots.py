@@ -9,6 +9,7 @@ WIDTH = 360.0
 """SVG units of one drawing; it is scaled to its card."""
 _ROW, _BAR, _TOP = 34.0, 9.0, 2.0
 _MOST = 24
+_DEGREES = ("easy", "medium", "hard", "none")
 
 
 @dataclass(frozen=True, slots=True)
@@ -23,7 +24,7 @@ class Interval:
 
 def bars(counts: Mapping[str, int], title: str, kind: str = "bar") -> str:
     """One bar a name, the largest first (numbers and degrees in their order); beyond 24 names, the rest is one."""
-    items = list(counts.items()) if _ordered(counts) else sorted(counts.items(), key=lambda item: -item[1])
+    items = sorted(counts.items(), key=_place if _ordered(counts) else lambda item: -item[1])
     if len(items) > _MOST:
         rest = items[_MOST - 1 :]
         items = [*items[: _MOST - 1], (f"{len(rest)} others", sum(count for _, count in rest))]
@@ -101,7 +102,11 @@ def _svg(rows: Sequence[str], spoken: str) -> str:
 
 def _ordered(counts: Mapping[str, int]) -> bool:
     """Whether the names have an order of their own: numbers, or degrees of difficulty."""
-    return set(counts) <= {"easy", "medium", "hard", "none"} or all(_is_number(name) for name in counts)
+    return set(counts) <= set(_DEGREES) or all(_is_number(name) for name in counts)
+
+
+def _place(item: tuple[str, int]) -> float:
+    return _DEGREES.index(item[0]) if item[0] in _DEGREES else float(item[0])
 
 
 def _is_number(name: str) -> bool:
