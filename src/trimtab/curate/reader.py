@@ -34,11 +34,12 @@ Item = Placed | Drop | Told
 
 @dataclass(frozen=True, slots=True)
 class File:
-    """A file of a source: where it lies, its name for people, what its rows carry in their provenance."""
+    """A file of a source: where it lies, its name for people, what its rows carry in provenance, what else to say."""
 
     path: Path
     shown: str
     about: Mapping[str, str] = field(default_factory=dict)
+    note: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,13 +85,14 @@ class Reader:
             return [File(path, self._shown(path)) for path in find_files(self.source.path, self.root)]
         got = fetch(ref, self.progress)
         place = f"{ref.name}@{got.revision[:8]}"
-        return [File(path, f"{place}/{name}", got.provenance) for name, path in got.files.items()]
+        left = f"; files of the data set that were not asked for: {', '.join(got.left[:8])}" if got.left else ""
+        return [File(path, f"{place}/{name}", got.provenance, left) for name, path in got.files.items()]
 
     def _file(self, file: File) -> Iterator[Item]:
         raws = read_raw(file.path, file.shown, self.progress)
         first = first_rows(raws)
         how = self._how(first)
-        yield Told(file.shown, how.sentence)
+        yield Told(file.shown, how.sentence + file.note)
         for raw in chain(first, raws):
             yield from self._row(raw, how, file)
 

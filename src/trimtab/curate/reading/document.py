@@ -94,10 +94,10 @@ class _Elements:
             if token in (b"[", b"{"):
                 self.level += 1
             elif (token == b"," and self.level == 0) or (token in (b"]", b"}") and self.level == 0):
+                self.done = token != b","
                 yield self.held[begun : found.start()]
                 begun = found.end()
-                if token != b",":
-                    self.done = True
+                if self.done:
                     break
             elif token in (b"]", b"}"):
                 self.level -= 1

@@ -79,16 +79,16 @@ def fetch(ref: HubRef, progress: Progress | None = None) -> HubFiles:
     taken = chosen(names, ref, card.get("configs"))
     progress.start(f"Downloading {ref.name}", len(taken))
 
-    def load(name: str) -> Path:
+    def load(name: str, version: str = revision) -> Path:
         progress.advance()
         kind = "dataset"
         return Path(
-            _asked(ref, lambda: hf_hub_download(ref.name, name, repo_type=kind, revision=revision, endpoint=endpoint))
+            _asked(ref, lambda: hf_hub_download(ref.name, name, repo_type=kind, revision=version, endpoint=endpoint))
         )
 
     found = {name: load(name) for name in taken}
-    if _CARD in names:  # so that its licence is known offline as well
-        load(_CARD)
+    # So that offline the licence is known, and which commit the name stood for.
+    load(_CARD if _CARD in names else taken[0], ref.revision or "main")
     left = tuple(name for name in names if is_known(Path(name)) and name not in found)
     return HubFiles(ref, revision, _license(card), found, left)
 
