@@ -54,6 +54,8 @@ def import_(
         say(f"{name}: {sentence}")
     say(f"{report['rows']} rows written to {target}; {sum(report['drops']['by_reason'].values())} dropped")
     _say_drops(report, 10)
+    if sum(count > 0 for count in report["kept"].values()) > 1:
+        say(f"{target} holds rows of several kinds: name `format: native` where it is a source")
 
 
 @data.command()
