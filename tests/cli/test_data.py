@@ -53,6 +53,17 @@ def test_an_import_says_where_each_row_came_from_and_what_was_dropped(
     assert "a.jsonl:5" in page.read_text("utf-8")
 
 
+@pytest.mark.parametrize("command", ["import", "export"])
+def test_a_file_is_not_written_over_what_it_is_made_of(
+    command: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    write(tmp_path / "in/a.jsonl", PLAIN)
+    before = write(tmp_path / "in/all.jsonl", PLAIN).read_bytes()
+    assert code("data", command, tmp_path / "in", "--to", tmp_path / "in/all.jsonl") == 2
+    assert "one of those to read" in capsys.readouterr().err
+    assert (tmp_path / "in/all.jsonl").read_bytes() == before
+
+
 def test_a_column_that_nobody_reads_is_said(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     write(tmp_path / "a.jsonl", {**PLAIN, "score": 4, "id": "x"})
     assert code("data", "import", tmp_path / "a.jsonl", "--to", tmp_path / "out.jsonl") == 0

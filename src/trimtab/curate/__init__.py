@@ -19,7 +19,7 @@ from trimtab.curate.labelling import action_of
 from trimtab.curate.mix import mix
 from trimtab.curate.place import Drop, Imported, Placed, join_imports, place_rows
 from trimtab.curate.quarantine import Hit, Quarantine
-from trimtab.curate.reading import local_files
+from trimtab.curate.reading import local_files, refuse_as_target
 from trimtab.curate.report import Report
 from trimtab.curate.split import side_of, split
 from trimtab.curate.tally import Tally
@@ -62,6 +62,7 @@ __all__ = [
     "local_files",
     "mix",
     "place_rows",
+    "refuse_as_target",
     "side_of",
     "split",
     "stream_rows",

@@ -5,7 +5,7 @@ from contextlib import AbstractContextManager, nullcontext
 from pathlib import Path
 from typing import IO, Any
 
-from trimtab.curate import Drop, Placed, Tally, stream_rows
+from trimtab.curate import Drop, Placed, Tally, refuse_as_target, stream_rows
 from trimtab.records import Progress, writing
 
 
@@ -16,6 +16,7 @@ def import_to(
 
     ``dropped``: a file for every drop; the report itself holds the first thousand, and counts all.
     """
+    refuse_as_target(source, target)
     tally = Tally()
     listed: AbstractContextManager[IO[bytes] | None] = nullcontext() if dropped is None else writing(dropped)
     with writing(target) as file, listed as drops:

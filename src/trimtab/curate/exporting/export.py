@@ -10,6 +10,7 @@ from trimtab.curate.exporting.containers import Put, container_for
 from trimtab.curate.exporting.writers import write_row
 from trimtab.curate.importing import stream_rows
 from trimtab.curate.place import Drop, Placed
+from trimtab.curate.reading import refuse_as_target
 from trimtab.records import Progress, UserError
 
 _SHOWN = 1000
@@ -61,6 +62,7 @@ def export_rows(
     Raises UserError with the row's file and line where the format cannot hold something of it; with ``lossy`` that is
     listed instead, and the rest of the row is written.
     """
+    refuse_as_target(source, target)
     done = Exported()
     with container_for(target, form) as put:
         for placed in _rows(source, source_format, progress):

@@ -5,14 +5,14 @@ from pathlib import Path
 
 from trimtab.curate.reading.columns import parquet_rows
 from trimtab.curate.reading.document import json_document
-from trimtab.curate.reading.files import COMMAS, JSONL, ending, find_files, is_known, local_files
+from trimtab.curate.reading.files import COMMAS, JSONL, ending, find_files, is_known, local_files, refuse_as_target
 from trimtab.curate.reading.lines import json_lines
 from trimtab.curate.reading.raw import LARGEST_ROW, Raw
 from trimtab.curate.reading.stream import opened
 from trimtab.curate.reading.table import table_rows
 from trimtab.records import Progress, Silent, UserError
 
-__all__ = ["LARGEST_ROW", "Raw", "find_files", "is_known", "local_files", "read_raw"]
+__all__ = ["LARGEST_ROW", "Raw", "find_files", "is_known", "local_files", "read_raw", "refuse_as_target"]
 
 
 def read_raw(path: Path, name: str | None = None, progress: Progress | None = None) -> Iterator[Raw]:

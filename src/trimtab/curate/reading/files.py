@@ -39,5 +39,11 @@ def local_files(pattern: str, root: Path) -> list[Path]:
     return sorted(file for file in base.glob(str(path.relative_to(base))) if file.is_file())
 
 
+def refuse_as_target(source: str, target: Path) -> None:
+    """Raises UserError where ``target`` is itself one of the files that ``source`` names: it would be read again."""
+    if any(file.resolve() == target.resolve() for file in local_files(source, Path())):
+        raise UserError("the file to write is one of those to read", file=target, fix="Write it somewhere else")
+
+
 def _open(file: Path, folder: Path) -> bool:
     return not any(part.startswith(".") for part in file.relative_to(folder).parts)

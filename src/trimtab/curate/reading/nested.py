@@ -7,7 +7,7 @@ from trimtab.records import UserError, strict_loads
 
 NESTED = frozenset(
     {"messages", "conversations", "tools", "functions", "labels", "provenance", "annotators", "completions", "scores",
-     "history", "meta"}
+     "history"}
 )  # fmt: skip
 """Columns that hold JSON; in every other column text is text, whatever it looks like."""
 _TRUTH = {"true": True, "1": True, "yes": True, "false": False, "0": False, "no": False}
