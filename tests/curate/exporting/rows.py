@@ -54,6 +54,7 @@ CHAT = st.one_of(
     st.builds(_joined, _HEAD, _EXCHANGE, _EXCHANGE),
     st.builds(_joined, _HEAD, _TOOL_USE),
     st.builds(_joined, _HEAD, _EXCHANGE, USER, CALLING),
+    st.builds(_joined, USER, ANSWER),
 )
 _ASKED = st.builds(_joined, PLAIN_USER)
 PROMPT = st.one_of(_ASKED, _ASKED.map(tuple), st.builds(_joined, _HEAD, _TOOL_USE, USER))
