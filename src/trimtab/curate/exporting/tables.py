@@ -39,6 +39,9 @@ def table_file(
         lost += [name for name in row if name not in columns]
         if any(cell is None for cell in cells.values()):
             return None
+        if form == "prompt_completion" and not (str(cells["prompt"]).strip() and str(cells["completion"]).strip()):
+            lost.append("an empty prompt or completion")
+            return None
         file.write(_record([cells.get(column) or "" for column in columns], delimiter))
         return row
 

@@ -1,128 +1,155 @@
-"""Triage: for each event and row, whether it waits, is accepted, or is refused, and why; pure."""
+"""Each format, written: one of our rows as the row that the format's own readers expect, and what it could not take."""
 
-from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
 from typing import Any
 
-from trimtab.curate import CurateConfig
-from trimtab.loop.backlog.events import LABEL, Event
-from trimtab.loop.backlog.trust import AUTO, Trust
-from trimtab.loop.harvest import Lesson
-from trimtab.records import Row
-from trimtab.store import Decision
+from trimtab.curate.exporting.turns import (
+    Lost,
+    common,
+    numbered_calls,
+    openai_turns,
+    plain_pair,
+    sharegpt_turn,
+    sharegpt_turns,
+)
+from trimtab.records import Comparison, Example, Message, Ranked, Row, Unpaired, UserError
 
-LIVE = frozenset({"waiting", "accepted", "taken"})
-"""States of rows that may (yet) teach."""
+Json = dict[str, Any]
 
 
 @dataclass(frozen=True, slots=True)
-class Judged:
-    """An event, what it teaches, and the sealed case that its rows repeat (empty: none)."""
+class Written:
+    """``row`` is None where the format has no place for such a row at all; ``lost`` says what it left out."""
 
-    event: Event
-    lesson: Lesson = field(default_factory=Lesson)
-    sealed: str = ""
-
-    def rows(self) -> dict[str, Row]:
-        """By queue; each queue gets at most one row of an event."""
-        return dict(self.lesson.rows)
+    row: Json | None
+    lost: tuple[str, ...] = ()
 
 
-def triage(
-    judged: Sequence[Judged], standing: Iterable[Decision], trust: Trust, config: CurateConfig, now: float
-) -> list[Decision]:
-    """The decisions to append: one or more on each new event, and what changed for the rows that stood.
-
-    Run twice on the same events, the second run decides nothing. ``now`` in Unix seconds.
-    """
-    by_event: dict[str, dict[str, Decision]] = {}
-    held: dict[tuple[str, str], str] = {}
-    for one in standing:
-        by_event.setdefault(one.event, {})[one.queue] = one
-        if one.state in LIVE:
-            held[one.queue, str(one.body["row"])] = one.event
-    made: list[Decision] = []
-    for item in judged:
-        if (known := by_event.pop(item.event.id, None)) is not None:
-            made += _again(item, known, config, now)
-        else:
-            made += _first(item, trust, held, config, now)
-    gone = "neither its words nor its request are held any more"
-    made += [_moved(one, "forgotten", gone, now) for rows in by_event.values() for one in rows.values() if _live(one)]
-    return made
+def write_row(row: Row, form: str) -> Written:
+    """``row`` in the format ``form``. Raises UserError on an unknown format."""
+    if form not in WRITERS:
+        raise UserError(f"unknown format {form!r}", field="format", expected=" | ".join(WRITERS))
+    kinds, writer = WRITERS[form]
+    if not isinstance(row, kinds):
+        return Written(None, (f"{_KINDS[type(row)]}: {form} holds {' or '.join(_KINDS[kind] for kind in kinds)}",))
+    lost = Lost()
+    written = writer(row, lost)
+    return Written(written, tuple(dict.fromkeys(lost.parts)))
 
 
-def _first(
-    item: Judged, trust: Trust, held: dict[tuple[str, str], str], config: CurateConfig, now: float
-) -> list[Decision]:
-    event, made = item.event, list[Decision]()
-    believed = _believed(event, trust)
-    body: dict[str, Any] = {"trace": event.trace, "kind": event.kind, "annotator": event.annotator}
-    body |= {"tenant": event.tenant, "trust": round(believed, 3), "consent": _consent(event, config)}
-    if reason := _objection(item, config):
-        return [Decision(event.id, "", "refused", reason, AUTO, now, body)]
-    if item.lesson.refused:
-        made.append(Decision(event.id, "", "refused", item.lesson.refused, AUTO, now, _faulty(body, item)))
-        if item.lesson.fault:
-            trust.fault(event.annotator)
-    for queue, row in item.rows().items():
-        about = {**body, "row": row.id}
-        first = held.setdefault((queue, row.id), event.id)
-        if first != event.id:
-            made.append(Decision(event.id, queue, "refused", f"the same row waits already: {first}", AUTO, now, about))
-        else:
-            state, reason = _entry(event, believed, config)
-            made.append(Decision(event.id, queue, state, reason, AUTO, now, about))
-    return made
+def _native(row: Row, lost: Lost) -> Json:
+    return row.to_json()
 
 
-def _again(item: Judged, known: Mapping[str, Decision], config: CurateConfig, now: float) -> list[Decision]:
-    """What stands, looked at again: a text may be gone, consent withdrawn, or a case newly sealed."""
-    live = [one for one in known.values() if _live(one)]
-    if item.event.gone:
-        state = "forgotten" if item.event.request is None else "refused"
-        return [_moved(one, state, item.event.gone, now) for one in live]
-    if reason := _objection(item, config):
-        return [_moved(one, "refused", reason, now) for one in live]
-    rows = item.rows()
-    stale = [one for one in live if one.queue not in rows or rows[one.queue].id != one.body["row"]]
-    return [_moved(one, "forgotten", "the event gives another row now", now) for one in stale]
+def _openai(row: Example, lost: Lost) -> Json | None:
+    lost.where(labels=row.labels, provenance=row.provenance, rejected=row.rejected)
+    tools = {"tools": list(row.tools)} if row.tools else {}
+    return {"messages": openai_turns(numbered_calls(row.messages, lost), lost), **tools}
 
 
-def _objection(item: Judged, config: CurateConfig) -> str:
-    if item.event.gone:
-        return item.event.gone
-    if item.event.tenant in config.backlog.withheld_tenants:
-        return f"tenant {item.event.tenant!r} did not consent"
-    return f"quarantine: {item.sealed}" if item.sealed else ""
+def _openai_preference(row: Comparison, lost: Lost) -> Json:
+    lost.where(labels=row.labels, provenance=row.provenance, annotators=row.annotators)
+    lost.where(margin=row.margin is not None, reason=row.reason is not None)
+    asked: Json = {"messages": openai_turns(numbered_calls(row.prompt, lost), lost)}
+    return {
+        "input": asked | ({"tools": list(row.tools)} if row.tools else {}),
+        "preferred_output": openai_turns(numbered_calls(row.chosen, lost), lost),
+        "non_preferred_output": openai_turns(numbered_calls(row.rejected, lost), lost),
+    }
 
 
-def _entry(event: Event, trust: float, config: CurateConfig) -> tuple[str, str]:
-    if event.id.startswith(f"{LABEL}-"):
-        return "accepted", f"written at triage by {event.annotator}"
-    if config.backlog.accept == "manual":
-        return "waiting", "data.backlog.accept is manual"
-    if trust >= config.backlog.trust:
-        return "accepted", f"trust {trust:.2f} is at least {config.backlog.trust:.2f}"
-    return "waiting", f"trust {trust:.2f} is below {config.backlog.trust:.2f}"
+def _sharegpt(row: Example, lost: Lost) -> Json | None:
+    lost.where(rejected=row.rejected)
+    return {"conversations": sharegpt_turns(row.messages, lost), **common(row)}
 
 
-def _believed(event: Event, trust: Trust) -> float:
-    return 1.0 if event.id.startswith(f"{LABEL}-") else trust.of(event.annotator)
+def _sharegpt_preference(row: Comparison, lost: Lost) -> Json | None:
+    if len(row.chosen) > 1 or len(row.rejected) > 1:
+        return lost.whole("an answer of several turns")
+    sides = {side: sharegpt_turn(getattr(row, side)[0], lost) for side in ("chosen", "rejected")}
+    return {"conversations": sharegpt_turns(row.prompt, lost), **sides, **_pair(row), **common(row)}
 
 
-def _consent(event: Event, config: CurateConfig) -> str:
-    return "withheld" if event.tenant in config.backlog.withheld_tenants else "capture policy"
+def _thumbed_chat(row: Unpaired, lost: Lost) -> Json | None:
+    if len(row.completion) > 1:
+        return lost.whole("an answer of several turns")
+    messages = [message.to_json() for message in (*row.prompt, *row.completion)]
+    return {"messages": messages, "label": row.label, **common(row)}
 
 
-def _faulty(body: Mapping[str, Any], item: Judged) -> dict[str, Any]:
-    return {**body, "fault": True} if item.lesson.fault else dict(body)
+def _k_wise(row: Comparison | Ranked, lost: Lost) -> Json | None:
+    if isinstance(row, Ranked):
+        if len(set(row.scores)) < 2:
+            return lost.whole("scores that are all equal: nothing is preferred")
+        return row.to_json()
+    if row.margin is None or row.margin <= 0:
+        return lost.whole("a pair without a margin above 0: k_wise needs scores")
+    native = row.to_json()
+    sides = {"completions": [native.pop("chosen"), native.pop("rejected")], "scores": [float(row.margin), 0.0]}
+    native.pop("margin")
+    return {"prompt": native.pop("prompt"), **sides, **native}
 
 
-def _live(one: Decision) -> bool:
-    return one.state in LIVE
+def _alpaca(row: Example, lost: Lost) -> Json | None:
+    lost.where(rejected=row.rejected)
+    system, turns = _system(row.messages)
+    if [turn.role for turn in turns] != ["user", "assistant"] * (len(turns) // 2) or not turns:
+        return lost.whole("turns that are not question and answer in turn")
+    if any(turn.tool_calls for turn in turns):
+        return lost.whole("a tool call")
+    if system is not None and not system:
+        return lost.whole("an empty system prompt")
+    asked, answered = turns[-2], turns[-1]
+    if not asked.content.strip() or not answered.content.strip():
+        return lost.whole("an empty instruction or output")
+    lost.turns(row.messages)
+    found: Json = {"instruction": asked.content, "input": "", "output": answered.content}
+    if system:
+        found["system"] = system
+    if len(turns) > 2:
+        found["history"] = [[turns[i].content, turns[i + 1].content] for i in range(0, len(turns) - 2, 2)]
+    return found | common(row)
 
 
-def _moved(one: Decision, state: str, reason: str, now: float) -> Decision:
-    body = {key: value for key, value in one.body.items() if key != "fault"}
-    return replace(one, state=state, reason=reason, who=AUTO, time=now, body=body)
+def _prompt_completion(row: Example, lost: Lost) -> Json | None:
+    lost.where(rejected=row.rejected)
+    if (pair := plain_pair(row.messages)) is not None:
+        return {"prompt": pair[0], "completion": pair[1], **common(row)}
+    messages = [message.to_json() for message in row.messages]
+    if len(messages) < 2:
+        return lost.whole("an answer without a prompt")
+    return {"prompt": messages[:-1], "completion": messages[-1:], **common(row)}
+
+
+def _system(messages: tuple[Message, ...]) -> tuple[str | None, tuple[Message, ...]]:
+    return (messages[0].content, messages[1:]) if messages[0].role == "system" else (None, messages)
+
+
+def _pair(row: Comparison) -> Json:
+    found: Json = {"annotators": list(row.annotators)} if row.annotators else {}
+    given = {"margin": row.margin, "reason": row.reason}
+    return found | {key: value for key, value in given.items() if value is not None}
+
+
+_KINDS: Mapping[type, str] = {
+    Example: "a chat",
+    Comparison: "a preference pair",
+    Ranked: "a ranking",
+    Unpaired: "a thumb",
+}
+WRITERS: Mapping[str, tuple[tuple[type, ...], Callable[[Any, Lost], Json | None]]] = {
+    "native": ((Example, Comparison, Ranked, Unpaired), _native),
+    "messages": ((Example,), _native),
+    "openai": ((Example,), _openai),
+    "sharegpt": ((Example,), _sharegpt),
+    "alpaca": ((Example,), _alpaca),
+    "prompt_completion": ((Example,), _prompt_completion),
+    "preference": ((Comparison,), _native),
+    "openai_preference": ((Comparison,), _openai_preference),
+    "sharegpt_preference": ((Comparison,), _sharegpt_preference),
+    "k_wise": ((Comparison, Ranked), _k_wise),
+    "unpaired": ((Unpaired,), _native),
+    "thumbed_chat": ((Unpaired,), _thumbed_chat),
+}
+"""Every format's name, the kinds of row that it holds, and its writer."""
