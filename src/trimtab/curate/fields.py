@@ -11,7 +11,7 @@ _READ: Mapping[str, set[str]] = {
     "sharegpt": {"conversations", "system"},
     "sharegpt_preference": {"conversations", "system", "chosen", "rejected"} | _PAIR,
     "openai_preference": {"input", "preferred_output", "non_preferred_output"} | _PAIR,
-    "preference": {"prompt", "chosen", "rejected"} | _PAIR,
+    "preference": {"prompt", "instruction", "input", "chosen", "rejected"} | _PAIR,
     "k_wise": {"prompt", "completions", "scores"} | _PAIR,
     "unpaired": {"prompt", "completion", "label"},
     "alpaca": {"instruction", "input", "output", "system", "history"},

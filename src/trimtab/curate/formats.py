@@ -109,11 +109,15 @@ def _sharegpt_prompt(row: JsonRow) -> list[dict[str, Any]]:
 def _preference(row: JsonRow) -> tuple[Row, ...]:
     """Pairs with a prompt, or whole conversations that share their beginning."""
     chosen, rejected = modern_messages(row["chosen"], "chosen"), modern_messages(row["rejected"], "rejected")
-    prompt = modern_messages(row.get("prompt"), "prompt")
+    prompt = modern_messages(_asked(row) if row.get("prompt") is None else row["prompt"], "prompt")
     if isinstance(chosen, list) and isinstance(rejected, list):
         shared = _shared_beginning(chosen, rejected)
         if prompt is None or chosen[:shared] == prompt or (shared and _is_last_user_turn(chosen[:shared], prompt)):
             prompt, chosen, rejected = chosen[:shared], chosen[shared:], rejected[shared:]
+    if not prompt and prompt != "":
+        raise UserError(
+            "no prompt", field="prompt", expected="a prompt, an instruction, or turns that both sides share"
+        )
     return (comparison_from_json(_kept(row) | {"prompt": prompt, "chosen": chosen, "rejected": rejected}),)
 
 
@@ -184,14 +188,18 @@ def _thumbed_chat(row: JsonRow) -> tuple[Row, ...]:
     return (unpaired_from_json(_common(row) | fields),)
 
 
+def _asked(row: JsonRow) -> str | None:
+    """Alpaca's instruction with its input, or None."""
+    return "\n\n".join(_plain(row, key) for key in ("instruction", "input") if row.get(key)) or None
+
+
 def _alpaca(row: JsonRow) -> tuple[Row, ...]:
-    asked = "\n\n".join(_plain(row, key) for key in ("instruction", "input") if row.get(key))
     messages = [{"role": "system", "content": row["system"]}] if row.get("system") else []
     for i, turn in enumerate(_list(row, "history")):
         if not isinstance(turn, list) or len(turn) != 2:
             raise UserError("a turn of history is a question and its answer", field=f"history[{i}]")
         messages += [{"role": "user", "content": turn[0]}, {"role": "assistant", "content": turn[1]}]
-    messages += [{"role": "user", "content": asked}, {"role": "assistant", "content": _plain(row, "output")}]
+    messages += [{"role": "user", "content": _asked(row)}, {"role": "assistant", "content": _plain(row, "output")}]
     return (example_from_json(_common(row) | {"messages": messages}),)
 
 
@@ -268,7 +276,12 @@ FORMATS: tuple[Format, ...] = (
     ),
     Format("sharegpt", "ShareGPT conversations (from, value)", _has("conversations"), _sharegpt),
     Format("k_wise", "prompts with scored completions, as pairs", _has("prompt", "completions", "scores"), _k_wise),
-    Format("preference", "preference pairs (prompt, chosen, rejected)", _has("chosen", "rejected"), _preference),
+    Format(
+        "preference",
+        "preference pairs (prompt or instruction, chosen, rejected)",
+        _has("chosen", "rejected"),
+        _preference,
+    ),
     Format(
         "unpaired", "answers with a thumb (prompt, completion, label)", _has("prompt", "completion", "label"), _unpaired
     ),
