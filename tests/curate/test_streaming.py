@@ -44,7 +44,7 @@ def write(path: Path, count: int) -> None:
 
 
 @pytest.mark.parametrize(
-    ("name", "count"), [("a.jsonl", 6000), ("a.json", 3000), ("a.csv", 3000), ("a.jsonl.gz", 3000)]
+    ("name", "count"), [("a.jsonl", 3000), ("a.json", 2000), ("a.csv", 2000), ("a.jsonl.gz", 2000)]
 )
 def test_an_import_holds_no_more_of_a_large_file_than_of_a_small_one(name: str, count: int, tmp_path: Path) -> None:
     write(tmp_path / name, count)
@@ -53,8 +53,8 @@ def test_an_import_holds_no_more_of_a_large_file_than_of_a_small_one(name: str, 
     peak = tracemalloc.get_traced_memory()[1]
     tracemalloc.stop()
     assert report["rows"] == count
-    assert (tmp_path / "out.jsonl").stat().st_size > 5 * MIB
-    assert peak < 2.5 * MIB
+    assert (tmp_path / "out.jsonl").stat().st_size > 3.5 * MIB
+    assert peak < 1.75 * MIB
 
 
 def test_parquet_is_read_a_batch_at_a_time(tmp_path: Path) -> None:
