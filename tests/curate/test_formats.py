@@ -46,6 +46,7 @@ def test_every_way_to_write_a_chat_gives_the_same_example(name: str, row: dict[s
     "row",
     [
         {"prompt": "2+2?", "chosen": "4", "rejected": "5"},
+        {"instruction": "2+2?", "input": "", "chosen": "4", "rejected": "5"},
         {"prompt": [ASK], "chosen": [SAY], "rejected": [{"role": "assistant", "content": "5"}]},
         {"chosen": [ASK, SAY], "rejected": [ASK, {"role": "assistant", "content": "5"}]},
         {"prompt": "2+2?", "chosen": [ASK, SAY], "rejected": [ASK, {"role": "assistant", "content": "5"}]},
@@ -142,6 +143,7 @@ def test_hard_negatives_labels_and_provenance_of_a_native_row_survive() -> None:
         ({"prompt": "x", "completion": " "}, "completion"),
         ({"prompt": "x", "completion": "y", "label": "yes"}, "label"),
         ({"prompt": "x", "chosen": "y", "rejected": "y"}, "rejected"),
+        ({"chosen": "y", "rejected": "z"}, "prompt"),
         ({"prompt": "x", "completions": ["a"], "scores": [1, 2]}, "scores"),
         ({"messages": [ASK, SAY], "tools": "{"}, "tools"),
         ({"messages": [ASK, SAY], "tools": [{"x": 1}]}, "tools[0]"),

@@ -103,6 +103,14 @@ def test_a_source_that_is_all_for_training_gives_no_cases_and_a_sealed_one_no_ro
     assert import_cases(kept, tmp_path)
 
 
+def test_a_bad_row_of_a_source_that_is_sealed_whole_is_never_skipped(tmp_path: Path, write: Write) -> None:
+    write("a.jsonl", [{"prompt": f"Harm number {i}?", "expected": "refuse"} for i in range(30)] + ["{broken"])
+    config = CurateConfig(sources=(SourceConfig(path="a.jsonl", split="sealed"),), on_error="skip")
+    with pytest.raises(UserError, match="A sealed row cannot be skipped") as caught:
+        import_cases(config, tmp_path)
+    assert caught.value.line == 31
+
+
 def test_a_larger_limit_keeps_the_rows_of_a_smaller_one(tmp_path: Path, write: Write) -> None:
     write("a.jsonl", [chat(i) for i in range(50)])
     lines = [{row.line for row in read(tmp_path, path="a.jsonl", limit=n).rows} for n in (5, 20, 90)]

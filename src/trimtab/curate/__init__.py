@@ -12,8 +12,9 @@ from trimtab.curate.config import (
 )
 from trimtab.curate.dedupe import dedupe
 from trimtab.curate.door import CODE_VERSION, Curated, curate
+from trimtab.curate.exporting import WRITERS, Exported, export_rows
 from trimtab.curate.formats import FORMATS, Format, guess_format
-from trimtab.curate.importing import describe, import_cases, import_rows, import_sources
+from trimtab.curate.importing import describe, import_cases, import_rows, import_sources, stream_rows
 from trimtab.curate.labelling import action_of
 from trimtab.curate.mix import mix
 from trimtab.curate.place import Drop, Imported, Placed, join_imports, place_rows
@@ -30,13 +31,16 @@ from trimtab.curate.quarantine import (
     sealed_path,
     write_shard,
 )
+from trimtab.curate.reading import local_files, refuse_as_target
 from trimtab.curate.report import Report
 from trimtab.curate.split import side_of, split
+from trimtab.curate.tally import Tally
 
 __all__ = [
     "CODE_VERSION",
     "FORMATS",
     "SEARCH_TOOL",
+    "WRITERS",
     "Adapter",
     "AdapterOptions",
     "CurateConfig",
@@ -44,6 +48,7 @@ __all__ = [
     "DedupeConfig",
     "Drop",
     "Embedder",
+    "Exported",
     "Format",
     "Hit",
     "Imported",
@@ -57,6 +62,7 @@ __all__ = [
     "Report",
     "SourceConfig",
     "SplitConfig",
+    "Tally",
     "TextsConfig",
     "Vault",
     "action_of",
@@ -64,20 +70,24 @@ __all__ = [
     "curate",
     "dedupe",
     "describe",
+    "export_rows",
     "guess_format",
     "import_cases",
     "import_rows",
     "import_sources",
     "is_sealed",
     "join_imports",
+    "local_files",
     "mix",
     "place_rows",
     "prints_path",
     "privacy_stage",
     "read_header",
+    "refuse_as_target",
     "sealed_path",
     "side_of",
     "split",
+    "stream_rows",
     "tricky_negatives",
     "write_shard",
 ]

@@ -1,10 +1,9 @@
 """Other tools' ways to write a conversation, rewritten as `messages` rows that records can check."""
 
-import json
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from trimtab.records import UserError
+from trimtab.records import UserError, strict_loads
 
 _SHAREGPT_ROLES = {
     "human": "user",
@@ -38,9 +37,9 @@ def tool_schemas(row: Mapping[str, Any]) -> Any:
     value = row.get("tools", row.get("functions"))
     if isinstance(value, str):
         try:
-            value = json.loads(value) if value.strip() else None
+            value = strict_loads(value) if value.strip() else None
         except ValueError as error:
-            raise UserError("tools are no JSON", field="tools", expected="a list of tool schemas") from error
+            raise UserError(f"tools are no JSON ({error})", field="tools", expected="a list of tool schemas") from error
     return [_schema(tool) for tool in value] if isinstance(value, list) else value
 
 
@@ -88,7 +87,9 @@ def _sharegpt_turn(row: Any, field: str) -> dict[str, Any]:
 
 def _calls(value: Any, field: str) -> list[Any]:
     try:
-        calls = json.loads(value) if isinstance(value, str) else value
+        calls = strict_loads(value) if isinstance(value, str) else value
     except ValueError as error:
-        raise UserError("the call is no JSON", field=field, expected='{"name": "...", "arguments": {...}}') from error
+        raise UserError(
+            f"the call is no JSON ({error})", field=field, expected='{"name": "...", "arguments": {...}}'
+        ) from error
     return calls if isinstance(calls, list) else [calls]

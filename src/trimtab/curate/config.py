@@ -50,9 +50,12 @@ class TextsConfig(_Section):
 
 
 class SourceConfig(_Section):
-    """One file or glob of rows, and how to read it."""
+    """One source of rows, and how to read it."""
 
-    path: str = Field(description="A file or a glob, relative to the workspace.")
+    path: str = Field(
+        description="A file, a folder or a glob, relative to the workspace; or a data set of the hub: "
+        "owner/name[@revision][:config/split]."
+    )
     name: str = Field(default="", description="Shown in reports; the file's name where empty.")
     format: str | None = Field(
         default=None, description="One of the known formats; guessed from the first rows where absent."

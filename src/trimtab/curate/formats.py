@@ -1,16 +1,19 @@
 """The formats that rows come in, how each is recognised, and how it becomes our rows."""
 
+import math
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import combinations
 from typing import Any
 
 from trimtab.curate.chats import modern_messages, sharegpt_messages, tool_schemas
+from trimtab.curate.fields import unread
 from trimtab.records import (
     Row,
     UserError,
     comparison_from_json,
     example_from_json,
+    row_from_json,
     unpaired_from_json,
 )
 
@@ -34,7 +37,7 @@ def guess_format(rows: Sequence[Any]) -> Format:
     for i, row in enumerate(rows, start=1):
         if not isinstance(row, Mapping):
             raise UserError(f"a row must be an object, not {type(row).__name__}", line=i)
-    guesses = [_guess_one(row) for row in rows]
+    guesses = [kind_of(row) for row in rows]
     for i, (row, guess) in enumerate(zip(rows, guesses, strict=True), start=1):
         if guess is None:
             raise UserError(
@@ -64,10 +67,11 @@ def understood(form: Format, rows: Sequence[JsonRow]) -> str:
     """One sentence for people: what the rows were taken for."""
     tools = sum(bool(row.get("tools") or row.get("functions")) for row in rows)
     with_tools = f"; {tools} of the first {len(rows)} rows carry tools" if tools else ""
-    return f"{form.name}: {form.sentence}{with_tools}"
+    return f"{form.name}: {form.sentence}{with_tools}{unread(form.name, rows)}"
 
 
-def _guess_one(row: JsonRow) -> Format | None:
+def kind_of(row: JsonRow) -> Format | None:
+    """The format that one row is in, told by its fields, or None."""
     return next((form for form in FORMATS if form.recognise(row)), None)
 
 
@@ -84,7 +88,7 @@ def _is_refusal(row: JsonRow) -> bool:
 
 
 def _chat(row: JsonRow) -> tuple[Row, ...]:
-    rejected = [modern_messages(turns, f"rejected[{i}]") for i, turns in enumerate(row.get("rejected") or ())]
+    rejected = [modern_messages(turns, f"rejected[{i}]") for i, turns in enumerate(_list(row, "rejected"))]
     return (example_from_json(_common(row) | {"messages": modern_messages(row["messages"]), "rejected": rejected}),)
 
 
@@ -94,7 +98,7 @@ def _sharegpt(row: JsonRow) -> tuple[Row, ...]:
 
 def _sharegpt_preference(row: JsonRow) -> tuple[Row, ...]:
     sides = {side: sharegpt_messages([row[side]], side) for side in ("chosen", "rejected")}
-    return (comparison_from_json(_common(row) | {"prompt": _sharegpt_prompt(row), **sides}),)
+    return (comparison_from_json(_common(row, *_PAIR) | {"prompt": _sharegpt_prompt(row), **sides}),)
 
 
 def _sharegpt_prompt(row: JsonRow) -> list[dict[str, Any]]:
@@ -105,11 +109,15 @@ def _sharegpt_prompt(row: JsonRow) -> list[dict[str, Any]]:
 def _preference(row: JsonRow) -> tuple[Row, ...]:
     """Pairs with a prompt, or whole conversations that share their beginning."""
     chosen, rejected = modern_messages(row["chosen"], "chosen"), modern_messages(row["rejected"], "rejected")
-    prompt = modern_messages(row.get("prompt"), "prompt")
+    prompt = modern_messages(_asked(row) if row.get("prompt") is None else row["prompt"], "prompt")
     if isinstance(chosen, list) and isinstance(rejected, list):
         shared = _shared_beginning(chosen, rejected)
         if prompt is None or chosen[:shared] == prompt or (shared and _is_last_user_turn(chosen[:shared], prompt)):
             prompt, chosen, rejected = chosen[:shared], chosen[shared:], rejected[shared:]
+    if not prompt and prompt != "":
+        raise UserError(
+            "no prompt", field="prompt", expected="a prompt, an instruction, or turns that both sides share"
+        )
     return (comparison_from_json(_kept(row) | {"prompt": prompt, "chosen": chosen, "rejected": rejected}),)
 
 
@@ -125,6 +133,9 @@ def _is_last_user_turn(shared: Sequence[Any], prompt: Any) -> bool:
     return isinstance(prompt, str) and isinstance(shared[-1], Mapping) and shared[-1].get("content") == prompt
 
 
+_PAIR = ("annotators", "margin", "reason")
+
+
 def _openai_preference(row: JsonRow) -> tuple[Row, ...]:
     given = row["input"]
     if not isinstance(given, Mapping):
@@ -134,25 +145,34 @@ def _openai_preference(row: JsonRow) -> tuple[Row, ...]:
         "rejected": modern_messages(row["non_preferred_output"], "non_preferred_output"),
     }
     prompt = modern_messages(given.get("messages"), "input.messages")
-    return (comparison_from_json(_common({**row, "tools": given.get("tools")}) | {"prompt": prompt, **sides}),)
+    return (comparison_from_json(_common({**row, "tools": given.get("tools")}, *_PAIR) | {"prompt": prompt, **sides}),)
 
 
 def _k_wise(row: JsonRow) -> tuple[Row, ...]:
     """K scored completions: every pair whose scores differ, with the difference as margin."""
-    completions, scores = row["completions"], row["scores"]
-    if not isinstance(completions, list) or not isinstance(scores, list) or len(completions) != len(scores):
+    scores = row["scores"]
+    completions = [modern_messages(turns, f"completions[{i}]") for i, turns in enumerate(_list(row, "completions"))]
+    prompt = modern_messages(row["prompt"], "prompt")
+    if not isinstance(scores, list) or len(completions) != len(scores):
         raise UserError("as many scores as completions are needed", field="scores")
-    if not all(isinstance(score, int | float) and not isinstance(score, bool) for score in scores):
-        raise UserError("scores must be numbers", field="scores")
+    if not all(isinstance(x, int | float) and not isinstance(x, bool) and math.isfinite(x) for x in scores):
+        raise UserError("scores must be finite numbers", field="scores")
     pairs = []
     for (first, a), (second, b) in combinations(zip(completions, scores, strict=True), 2):
         if a != b:
             chosen, rejected = (first, second) if a > b else (second, first)
             sides = {"chosen": chosen, "rejected": rejected, "margin": float(abs(a - b))}
-            pairs.append(comparison_from_json(_common(row) | {"prompt": row["prompt"], **sides}))
+            pairs.append(comparison_from_json(_common(row, *_PAIR) | {"prompt": prompt, **sides}))
     if not pairs:
         raise UserError("all scores are equal: nothing is preferred", field="scores")
     return tuple(pairs)
+
+
+def _list(row: JsonRow, key: str) -> list[Any]:
+    value = row.get(key) or []
+    if not isinstance(value, list):
+        raise UserError("must be a list", field=key)
+    return value
 
 
 def _unpaired(row: JsonRow) -> tuple[Row, ...]:
@@ -168,14 +188,18 @@ def _thumbed_chat(row: JsonRow) -> tuple[Row, ...]:
     return (unpaired_from_json(_common(row) | fields),)
 
 
+def _asked(row: JsonRow) -> str | None:
+    """Alpaca's instruction with its input, or None."""
+    return "\n\n".join(_plain(row, key) for key in ("instruction", "input") if row.get(key)) or None
+
+
 def _alpaca(row: JsonRow) -> tuple[Row, ...]:
-    asked = "\n\n".join(_plain(row, key) for key in ("instruction", "input") if row.get(key))
     messages = [{"role": "system", "content": row["system"]}] if row.get("system") else []
-    for i, turn in enumerate(row.get("history") or ()):
+    for i, turn in enumerate(_list(row, "history")):
         if not isinstance(turn, list) or len(turn) != 2:
             raise UserError("a turn of history is a question and its answer", field=f"history[{i}]")
         messages += [{"role": "user", "content": turn[0]}, {"role": "assistant", "content": turn[1]}]
-    messages += [{"role": "user", "content": asked}, {"role": "assistant", "content": _plain(row, "output")}]
+    messages += [{"role": "user", "content": _asked(row)}, {"role": "assistant", "content": _plain(row, "output")}]
     return (example_from_json(_common(row) | {"messages": messages}),)
 
 
@@ -208,14 +232,26 @@ def _plain(row: JsonRow, key: str) -> str:
     return value
 
 
-def _common(row: JsonRow) -> dict[str, Any]:
-    """What every format may carry beside the conversation."""
-    kept = {key: row[key] for key in ("labels", "provenance", "annotators") if row.get(key)}
+def _common(row: JsonRow, *more: str) -> dict[str, Any]:
+    """What every format may carry beside the conversation, and the fields named."""
+    kept = {key: row[key] for key in ("labels", "provenance", *more) if row.get(key) is not None}
     return kept | {"tools": tool_schemas(row)}
 
 
 def _kept(row: JsonRow) -> dict[str, Any]:
     return dict(row) | {"tools": tool_schemas(row)}
+
+
+def _native(row: JsonRow) -> tuple[Row, ...]:
+    """Our own rows of whichever kind, mixed in one file; a ranking as its pairs."""
+    form = kind_of(row)
+    if form is None or form.parse is None or form.name not in NATIVE:
+        row_from_json(row)  # says what a native row is
+        raise UserError(f"a row of {form.name if form else 'no known kind'}, not one of ours")
+    return form.parse(row)
+
+
+NATIVE = ("messages", "preference", "k_wise", "unpaired")
 
 
 def _adapted(row: JsonRow) -> bool:
@@ -240,7 +276,12 @@ FORMATS: tuple[Format, ...] = (
     ),
     Format("sharegpt", "ShareGPT conversations (from, value)", _has("conversations"), _sharegpt),
     Format("k_wise", "prompts with scored completions, as pairs", _has("prompt", "completions", "scores"), _k_wise),
-    Format("preference", "preference pairs (prompt, chosen, rejected)", _has("chosen", "rejected"), _preference),
+    Format(
+        "preference",
+        "preference pairs (prompt or instruction, chosen, rejected)",
+        _has("chosen", "rejected"),
+        _preference,
+    ),
     Format(
         "unpaired", "answers with a thumb (prompt, completion, label)", _has("prompt", "completion", "label"), _unpaired
     ),
@@ -255,4 +296,5 @@ FORMATS: tuple[Format, ...] = (
         lambda row: _columns(row) is not None,
         _prompt_completion,
     ),
+    Format("native", "our own rows, of all kinds in one file", lambda row: False, _native),
 )

@@ -46,6 +46,18 @@ class Drop:
 
 
 @dataclass(frozen=True, slots=True)
+class Told:
+    """What a file was taken for, in a sentence."""
+
+    file: str
+    sentence: str
+
+
+Item = Placed | Drop | Told
+"""What reading a source yields."""
+
+
+@dataclass(frozen=True, slots=True)
 class Imported:
     """Rows, what was dropped on the way in, and a sentence a file on what it was taken for."""
 

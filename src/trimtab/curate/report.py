@@ -7,6 +7,7 @@ from typing import Any
 
 from trimtab.curate.place import Drop, Placed
 from trimtab.curate.stage import Repair
+from trimtab.curate.tally import counts
 from trimtab.records import Comparison, Example
 
 
@@ -32,9 +33,7 @@ class Report:
                 "comparisons": sum(isinstance(placed.row, Comparison) for placed in self.rows),
                 "unpaired": sum(not isinstance(placed.row, Example | Comparison) for placed in self.rows),
             },
-            "by_source": _counted(self.rows, lambda placed: placed.source),
-            "by_domain": _counted(self.rows, lambda placed: str(placed.row.labels.get("domain", "none"))),
-            "by_action": _counted(_examples(self.rows), lambda placed: str(placed.row.labels.get("action", "none"))),
+            **counts(self.rows, self.understood),
             "drops": {"by_reason": self.reasons, "rows": [drop.to_json() for drop in self.drops]},
             "formats": dict(self.understood),
             "repairs": {
@@ -56,10 +55,6 @@ class Report:
         ]
         lines += self.findings.get("preferences", {}).get("sentences", ())
         return lines
-
-
-def _examples(rows: Sequence[Placed]) -> list[Placed]:
-    return [placed for placed in rows if isinstance(placed.row, Example)]
 
 
 def _counted(items: Sequence[Any], name: Callable[[Any], str]) -> dict[str, int]:

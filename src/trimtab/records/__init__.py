@@ -18,7 +18,7 @@ from trimtab.records.example import (
     unpaired_from_json,
     with_provenance,
 )
-from trimtab.records.files import iter_jsonl, read_jsonl, write_bytes, write_json, write_jsonl
+from trimtab.records.files import iter_jsonl, read_jsonl, write_bytes, write_json, write_jsonl, writing
 from trimtab.records.message import (
     Json,
     Message,
@@ -33,6 +33,7 @@ from trimtab.records.message import (
 from trimtab.records.protocols import Progress, Scrub, Silent, Sink
 from trimtab.records.release import Behaviour, Check, GateVerdict, Release, release_from_json
 from trimtab.records.scorecard import Direction, Metric, Scorecard, scorecard_from_json
+from trimtab.records.strict import strict_loads
 from trimtab.records.trace import (
     Arm,
     Feedback,
@@ -96,6 +97,7 @@ __all__ = [
     "release_from_json",
     "row_from_json",
     "scorecard_from_json",
+    "strict_loads",
     "tool_call_from_json",
     "tools_from_json",
     "trace_from_json",
@@ -104,4 +106,5 @@ __all__ = [
     "write_bytes",
     "write_json",
     "write_jsonl",
+    "writing",
 ]

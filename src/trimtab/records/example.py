@@ -136,6 +136,8 @@ def example_from_json(row: Json) -> Example:
     if (action := labels.get("action")) is not None and action not in ACTIONS:
         raise UserError(f"unknown action {action!r}", field="labels.action", expected=" | ".join(ACTIONS))
     rejected = row.get("rejected") or ()
+    if not isinstance(rejected, Sequence) or isinstance(rejected, str):
+        raise UserError("rejected must be a list of completions", field="rejected")
     return Example(
         messages=messages,
         tools=tools_from_json(row.get("tools")),
@@ -151,14 +153,19 @@ def comparison_from_json(row: Json) -> Comparison:
     chosen, rejected = _turns(row.get("chosen"), "chosen"), _turns(row.get("rejected"), "rejected")
     if chosen == rejected:
         raise UserError("chosen and rejected are the same", field="rejected")
+    margin, reason = row.get("margin"), row.get("reason")
+    if margin is not None and not _is_number(margin):
+        raise UserError("margin must be a finite number", field="margin")
+    if reason is not None and not isinstance(reason, str):
+        raise UserError("reason must be text", field="reason")
     return Comparison(
         prompt=_prompt(row.get("prompt")),
         chosen=chosen,
         rejected=rejected,
         tools=tools_from_json(row.get("tools")),
         annotators=_annotators(row),
-        margin=row.get("margin"),
-        reason=row.get("reason"),
+        margin=margin,
+        reason=reason,
         labels=_mapping(row, "labels"),
         provenance=_mapping(row, "provenance"),
     )
@@ -175,7 +182,7 @@ def ranked_from_json(row: Json) -> Ranked:
         raise UserError("at least two completions are needed", field="completions", expected="a list")
     if not isinstance(scores, list | tuple) or len(scores) != len(completions):
         raise UserError("as many scores as completions are needed", field="scores")
-    if not all(isinstance(x, int | float) and not isinstance(x, bool) and math.isfinite(x) for x in scores):
+    if not all(_is_number(score) for score in scores):
         raise UserError("scores must be finite numbers", field="scores")
     return Ranked(
         prompt=_prompt(row.get("prompt")),
@@ -249,10 +256,16 @@ def _mapping(row: Mapping[str, Any], key: str) -> Mapping[str, Any]:
 
 def _annotators(row: Mapping[str, Any]) -> tuple[str, ...]:
     """Names, of which one alone may stand without a list."""
-    given = row.get("annotators") or ()
-    if not isinstance(given, str | list | tuple):
+    value = row.get("annotators") or ()
+    if isinstance(value, str):
+        return (value,)
+    if not isinstance(value, Sequence):
         raise UserError("annotators must be names", field="annotators", expected="a list of names")
-    return (given,) if isinstance(given, str) else tuple(str(who) for who in given)
+    return tuple(str(who) for who in value)
+
+
+def _is_number(value: Any) -> bool:
+    return isinstance(value, int | float) and not isinstance(value, bool) and math.isfinite(value)
 
 
 def _prompt(value: Json) -> tuple[Message, ...]:

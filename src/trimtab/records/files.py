@@ -5,8 +5,9 @@ import json
 import os
 import tempfile
 from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import IO, Any, TypeVar
 
 from trimtab.records.errors import UserError
 
@@ -46,8 +47,10 @@ def read_jsonl(path: Path, parse: Callable[[Any], T]) -> list[T]:
 
 
 def write_jsonl(path: Path, rows: Iterable[Any]) -> None:
-    """One JSON object a line, replacing the file atomically."""
-    write_bytes(path, "".join(json.dumps(row, ensure_ascii=False) + "\n" for row in rows).encode())
+    """One JSON object a line, replacing the file atomically; a row at a time is held."""
+    with writing(path) as file:
+        for row in rows:
+            file.write((json.dumps(row, ensure_ascii=False) + "\n").encode())
 
 
 def write_json(path: Path, value: Any) -> None:
@@ -57,11 +60,21 @@ def write_json(path: Path, value: Any) -> None:
 
 def write_bytes(path: Path, data: bytes) -> None:
     """Replace ``path`` whole: a reader, or a crash, sees the old bytes or the new, never a part."""
+    with writing(path) as file:
+        file.write(data)
+
+
+@contextmanager
+def writing(path: Path) -> Iterator[IO[bytes]]:
+    """A file to write piece by piece that becomes ``path`` when the block ends well, and leaves nothing when it fails.
+
+    Killed inside the block, ``path`` is as it was. Raises UserError where the disk says no.
+    """
     path.parent.mkdir(parents=True, exist_ok=True)
     handle, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
     try:
         with os.fdopen(handle, "wb") as file:
-            file.write(data)
+            yield file
             file.flush()
             os.fsync(file.fileno())
         Path(name).replace(path)

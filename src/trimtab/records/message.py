@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 from typing import Any, Literal, cast, get_args
 
 from trimtab.records.errors import UserError
+from trimtab.records.strict import strict_loads
 
 Role = Literal["system", "user", "assistant", "tool"]
 Json = Any
@@ -85,15 +86,15 @@ def tool_call_from_json(row: Json, field: str = "tool_calls[0]") -> ToolCall:
     body = row.get("function", row) if isinstance(row, Mapping) else None
     if not isinstance(body, Mapping) or not isinstance(body.get("name"), str) or not body["name"]:
         raise UserError("a tool call needs a name", field=field, expected='{"function": {"name", "arguments"}}')
-    arguments = body.get("arguments", {})
+    arguments, reason = body.get("arguments", {}), ""
     if isinstance(arguments, str):
         try:
-            arguments = json.loads(arguments or "{}")
-        except ValueError:
-            arguments = None
+            arguments = strict_loads(arguments or "{}")
+        except ValueError as error:
+            arguments, reason = None, f" ({error})"
     if not isinstance(arguments, Mapping):
         raise UserError(
-            "tool call arguments are no object",
+            f"tool call arguments are no object{reason}",
             field=f"{field}.function.arguments",
             expected='an object such as {"query": "..."}, or that object as a JSON string',
         )

@@ -19,6 +19,7 @@ from trimtab.curate import (
     curate,
     import_cases,
     import_sources,
+    local_files,
 )
 from trimtab.guard import load_policy
 from trimtab.loop.behaviour import behaviour_of, toolbox_of
@@ -130,9 +131,7 @@ def source_files(workspace: Workspace) -> Mapping[str, str]:
     """Digest of every file that a source, the harvest or the tools name."""
     root, found = workspace.root, {}
     for source in _with_harvest(workspace).sources:
-        path = Path(source.path)
-        files = sorted(path.parent.glob(path.name)) if path.is_absolute() else sorted(root.glob(source.path))
-        found.update({str(file): file_digest(file) for file in files})
+        found.update({str(file): file_digest(file) for file in local_files(source.path, root)})
     return found
 
 

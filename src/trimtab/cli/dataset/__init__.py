@@ -1,0 +1,1 @@
+"""What the data commands do, apart from reading their options."""
