@@ -17,7 +17,7 @@ _LOOKS = 20
 
 @dataclass(slots=True)
 class Meter:
-    """Filled in when the metered block ends. Memory in megabytes (10⁶ bytes); pages that processes share count in each."""
+    """Filled in when the metered block ends. Memory in megabytes (10⁶ bytes); shared pages count in each process."""
 
     seconds: float = 0.0
     peak_rss_mb: float = 0.0

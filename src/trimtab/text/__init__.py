@@ -4,10 +4,12 @@ from trimtab.text.cite import citations, quotes, sentences, strip_citations
 from trimtab.text.facts import content_words, entities, number_spans, numbers
 from trimtab.text.normal import ngrams, normalise, words
 from trimtab.text.pii import Span, pii_spans, scrub
+from trimtab.text.shingles import Shingles, shingles
 from trimtab.text.signature import jaccard_estimate, shingle_signature
 from trimtab.text.style import Style, style
 
 __all__ = [
+    "Shingles",
     "Span",
     "Style",
     "citations",
@@ -23,6 +25,7 @@ __all__ = [
     "scrub",
     "sentences",
     "shingle_signature",
+    "shingles",
     "strip_citations",
     "style",
     "words",
