@@ -57,6 +57,21 @@ def test_small_batches_decide_as_one_large_does(texts: list[str], pairs: int) ->
         assert near_duplicates(shingles(texts), 0.5).of.tolist() == plain(texts, 0.5)
 
 
+windows = st.lists(st.integers(0, 13), min_size=4, max_size=24)  # texts that slide: each is like many, more or less
+
+
+@settings(max_examples=60, deadline=None)
+@given(windows, st.sampled_from([0.3, 0.4, 0.5, 0.7]), st.integers(1, 4), st.sampled_from([2, 10, 1 << 20]))
+def test_a_text_gives_way_to_the_most_alike_whatever_the_batches(
+    starts: list[int], threshold: float, first: int, pairs: int
+) -> None:
+    texts = [" ".join(f"w{i}" for i in range(start, start + 16)) for start in starts]
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(join, "_FIRST_BATCH", first)
+        patch.setattr(join, "_PAIRS", pairs)
+        assert near_duplicates(shingles(texts), threshold).of.tolist() == plain(texts, threshold)
+
+
 @settings(max_examples=60, deadline=None)
 @given(st.lists(st.tuples(st.lists(st.sampled_from("abcde"), max_size=9).map(" ".join), st.integers(0, 1)), min_size=1))
 def test_texts_of_unlike_classes_are_never_one(rows: list[tuple[str, int]]) -> None:

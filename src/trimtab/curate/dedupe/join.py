@@ -92,16 +92,18 @@ class _Join:
         kept_there = self._fill[self._meetings.group[entries]]
         if kept_there.sum() > _PAIRS and len(texts) > 1:
             return self._halved(texts)
-        self._drop_like_kept(entries, kept_there)
-        texts = texts[self.of[texts] < 0]
-        entries = self._entries(texts)
-        group, text = self._by_group(entries)
+        before = self._fill.copy()
+        self._give_way(*self._alike(*self._kept_beside(entries, np.zeros_like(before))))
+        gone, texts = texts[self.of[texts] >= 0], texts[self.of[texts] < 0]
+        group, text = self._by_group(self._entries(texts))
         runs = np.bincount(group, minlength=1)
         if (runs * (runs - 1) // 2).sum() > _PAIRS and len(texts) > 2:
-            return self._halved(texts)
-        self._drop_like_each_other(*_pairs_within(group, text))
-        still = self.of[text] < 0
-        self._keep(group[still], text[still])
+            self._halved(texts)
+        else:
+            self._drop_like_each_other(*_pairs_within(group, text))
+            still = self.of[text] < 0
+            self._keep(group[still], text[still])
+        self._look_again(gone, before)
         return None
 
     def _halved(self, texts: Places) -> None:
@@ -116,10 +118,29 @@ class _Join:
         order = np.argsort(self._meetings.group[entries], kind="stable")
         return self._meetings.group[entries][order], self._meetings.text[entries][order]
 
-    def _drop_like_kept(self, entries: Places, kept_there: Places) -> None:
-        text = np.repeat(self._meetings.text[entries], kept_there)
-        place = np.repeat(self._base[self._meetings.group[entries]], kept_there) + _ramp(kept_there)
-        text, kept, score = self._alike(text, self._slots[place])
+    def _look_again(self, texts: Places, before: Places) -> None:
+        """Texts that gave way to one kept before the batch: one kept in it, ahead of them, may be more alike."""
+        entries = self._entries(texts)
+        groups = self._meetings.group[entries]
+        if (self._fill[groups] - before[groups]).sum() > _PAIRS and len(texts) > 1:
+            for half in np.array_split(texts, 2):
+                self._look_again(half, before)
+            return
+        text, kept = self._kept_beside(entries, before)
+        ahead = kept < text
+        text, kept, score = self._alike(text[ahead], kept[ahead])
+        closer = score > self.score[text]
+        self._give_way(text[closer], kept[closer], score[closer])
+
+    def _kept_beside(self, entries: Places, since: Places) -> tuple[Places, Places]:
+        """Each entry's text with each text kept in its group, but for the group's first ``since``."""
+        group = self._meetings.group[entries]
+        there = self._fill[group] - since[group]
+        place = np.repeat(self._base[group] + since[group], there) + _ramp(there)
+        return np.repeat(self._meetings.text[entries], there), self._slots[place]
+
+    def _give_way(self, text: Places, kept: Places, score: Scores) -> None:
+        """Each text to the most alike of its kept ones, to the earliest of equals."""
         best = np.lexsort((kept, -score, text))
         text, kept, score = text[best], kept[best], score[best]
         first = np.ones(len(text), bool)
