@@ -1,0 +1,27 @@
+"""rensa: its deduplicator, which verifies candidates, and its batch pipeline, which only flags them."""
+
+from collections.abc import Sequence
+
+from rensa import RMinHash, RMinHashDeduplicator, RMinHashLSH
+from timed import run, runs_of
+
+_THRESHOLD, _PERMUTATIONS, _BANDS = 0.8, 120, 20
+"""Bands of 6: a pair at 0.8 is found 997 times of 1,000. Bands of 8 (its own default) find 948."""
+
+
+def deduplicator(texts: Sequence[str]) -> list[int]:
+    index = RMinHashDeduplicator(_THRESHOLD, _PERMUTATIONS, True, _BANDS)
+    keep = index.add_pairs((str(i), runs_of(text)) for i, text in enumerate(texts))
+    return [i for i, stays in enumerate(keep) if stays]
+
+
+def batch(texts: Sequence[str]) -> list[int]:
+    """Flags every document that shares a band with another, the first one too: fewer are kept than should be."""
+    matrix = RMinHash.digest_matrix_from_token_sets((runs_of(text) for text in texts), _PERMUTATIONS, 42)
+    index = RMinHashLSH(_THRESHOLD, _PERMUTATIONS, _BANDS)
+    flags = index.insert_matrix_and_query_duplicate_flags(matrix)
+    return [i for i, flagged in enumerate(flags) if not flagged]
+
+
+if __name__ == "__main__":
+    run({"deduplicator": deduplicator, "batch": batch})
