@@ -8,6 +8,7 @@ order puts rare keys first, few texts meet that are not alike. Unlike banded Min
 from dataclasses import dataclass
 
 import numpy as np
+import numpy.typing as npt
 
 from trimtab.curate.dedupe.sets import Keys, Places, Scores, Sets, jaccard, rarest_first
 from trimtab.text import Shingles
@@ -44,28 +45,36 @@ def near_duplicates(shingles: Shingles, threshold: float, classes: Keys | None =
 
 @dataclass(frozen=True, slots=True)
 class _Meetings:
-    """Prefix keys that two texts or more have: text ``text[e]`` is in group ``group[e]``; sorted by text."""
+    """Entry e: ``text[e]`` shows the key of ``group[e]`` and has ``left[e]`` keys from there on; sorted by text.
+
+    ``indexed``: it may meet a text of its own size or larger there; a pair's smaller text must (Bayardo et al., 4.2).
+    Groups where nobody may meet anybody are left out: a template's own keys, where its blanks hold the rarer ones.
+    """
 
     text: Places
     group: Places
-    sizes: Places
+    left: Places
+    indexed: npt.NDArray[np.bool_]
+    groups: int
 
 
 def _meetings(sets: Sets, threshold: float, classes: Keys | None) -> _Meetings:
     lengths = _prefixes(sets.sizes, threshold)
-    text = np.repeat(np.arange(len(sets)), lengths)
-    key = sets.keys[np.repeat(sets.starts, lengths) + _ramp(lengths)]
+    text, position = np.repeat(np.arange(len(sets)), lengths), _ramp(lengths)
+    key = sets.keys[sets.starts[text] + position]
     if classes is not None:
         key = key ^ mixed(classes)[text]
+    left = sets.sizes[text] - position
+    indexed = left >= _needed(2 * sets.sizes[text], threshold)
     order = np.argsort(key, kind="stable")
     new = np.ones(len(order), bool)
     new[1:] = key[order][1:] != key[order][:-1]
     group = np.cumsum(new) - 1
-    met = np.bincount(group, minlength=1)[group] > 1
-    text, group = text[order][met], group[met]
-    _, group = np.unique(group, return_inverse=True)
-    back = np.argsort(text, kind="stable")
-    return _Meetings(text[back], group[back], np.bincount(group))
+    met = (np.bincount(group, minlength=1) > 1) & (np.bincount(group, indexed[order], minlength=1) > 0)
+    order, group = order[met[group]], (np.cumsum(met) - 1)[group[met[group]]]
+    back = np.argsort(order, kind="stable")  # entries stand by text, as they were made
+    order = order[back]
+    return _Meetings(text[order], group[back], left[order], indexed[order], int(met.sum()))
 
 
 def _prefixes(sizes: Places, threshold: float) -> Places:
@@ -74,37 +83,44 @@ def _prefixes(sizes: Places, threshold: float) -> Places:
     return found
 
 
+def _needed(total: Places, threshold: float) -> Places:
+    """Keys that two sets of ``total`` keys together share where they are alike: t / (1 + t) of them."""
+    found: Places = np.ceil(threshold / (1 + threshold) * total - _SLACK).astype(np.int64)
+    return found
+
+
 class _Join:
-    """What has been decided: for each group the kept texts in it, in order, at ``_base[group]`` of ``_slots``."""
+    """What has been decided. The kept entries of group g: the indexed in table 2g, the others in table 2g + 1.
+
+    Table t holds ``_fill[t]`` entries, in ``_slots`` from ``_base[t]`` on.
+    """
 
     def __init__(self, sets: Sets, threshold: float, meetings: _Meetings) -> None:
         self._sets, self._threshold, self._meetings = sets, threshold, meetings
         self.of, self.score = np.full(len(sets), -1), np.zeros(len(sets))
         self.waiting = np.unique(meetings.text)
         self._first = np.searchsorted(meetings.text, np.arange(len(sets) + 1))
-        self._base = np.concatenate([np.zeros(1, np.int64), np.cumsum(meetings.sizes)])
-        self._fill = np.zeros(len(meetings.sizes), np.int64)
+        sizes = np.bincount(self._tables(np.arange(len(meetings.text))), minlength=2 * meetings.groups)
+        self._base = np.cumsum(sizes) - sizes
+        self._fill = np.zeros(2 * meetings.groups, np.int64)
         self._slots = np.zeros(len(meetings.text), np.int64)
 
     def decide(self, texts: Places) -> None:
         """Decide on ``texts``, ascending, all later than those decided before."""
-        entries = self._entries(texts)
-        kept_there = self._fill[self._meetings.group[entries]]
-        if kept_there.sum() > _PAIRS and len(texts) > 1:
+        probes, tables = self._lookups(texts)
+        if self._fill[tables].sum() > _PAIRS and len(texts) > 1:
             return self._halved(texts)
-        before = self._fill.copy()
-        self._give_way(*self._alike(*self._kept_beside(entries, np.zeros_like(before))))
+        self._give_way(*self._alike(*self._kept_beside(probes, tables, np.zeros_like(tables))))
         gone, texts = texts[self.of[texts] >= 0], texts[self.of[texts] < 0]
-        group, text = self._by_group(self._entries(texts))
-        runs = np.bincount(group, minlength=1)
-        if (runs * (runs - 1) // 2).sum() > _PAIRS and len(texts) > 2:
+        again, tables = self._lookups(gone)
+        since = self._fill[tables]
+        among = _Among(self._meetings, self._entries(texts))
+        if among.pairs > _PAIRS and len(texts) > 2:
             self._halved(texts)
         else:
-            self._drop_like_each_other(*_pairs_within(group, text))
-            still = self.of[text] < 0
-            self._keep(group[still], text[still])
-        self._look_again(gone, before)
-        return None
+            self._drop_like_each_other(*among.each())
+            self._keep(self._entries(texts[self.of[texts] < 0]))
+        return self._look_again(again, tables, since)
 
     def _halved(self, texts: Places) -> None:
         for half in np.array_split(texts, 2):
@@ -114,30 +130,32 @@ class _Join:
         counts = self._first[texts + 1] - self._first[texts]
         return np.repeat(self._first[texts], counts) + _ramp(counts)
 
-    def _by_group(self, entries: Places) -> tuple[Places, Places]:
-        order = np.argsort(self._meetings.group[entries], kind="stable")
-        return self._meetings.group[entries][order], self._meetings.text[entries][order]
+    def _tables(self, entries: Places) -> Places:
+        return 2 * self._meetings.group[entries] + ~self._meetings.indexed[entries]
 
-    def _look_again(self, texts: Places, before: Places) -> None:
-        """Texts that gave way to one kept before the batch: one kept in it, ahead of them, may be more alike."""
+    def _lookups(self, texts: Places) -> tuple[Places, Places]:
+        """Entries of ``texts`` and tables to look in: all see the indexed, the indexed see the others too."""
         entries = self._entries(texts)
-        groups = self._meetings.group[entries]
-        if (self._fill[groups] - before[groups]).sum() > _PAIRS and len(texts) > 1:
-            for half in np.array_split(texts, 2):
-                self._look_again(half, before)
-            return
-        text, kept = self._kept_beside(entries, before)
-        ahead = kept < text
-        text, kept, score = self._alike(text[ahead], kept[ahead])
-        closer = score > self.score[text]
-        self._give_way(text[closer], kept[closer], score[closer])
+        indexed = entries[self._meetings.indexed[entries]]
+        group = self._meetings.group
+        return np.concatenate([entries, indexed]), np.concatenate([2 * group[entries], 2 * group[indexed] + 1])
 
-    def _kept_beside(self, entries: Places, since: Places) -> tuple[Places, Places]:
-        """Each entry's text with each text kept in its group, but for the group's first ``since``."""
-        group = self._meetings.group[entries]
-        there = self._fill[group] - since[group]
-        place = np.repeat(self._base[group] + since[group], there) + _ramp(there)
-        return np.repeat(self._meetings.text[entries], there), self._slots[place]
+    def _kept_beside(self, probes: Places, tables: Places, since: Places) -> tuple[Places, Places]:
+        """Each probe with each entry of its table, but for the table's first ``since``."""
+        there = self._fill[tables] - since
+        return np.repeat(probes, there), self._slots[np.repeat(self._base[tables] + since, there) + _ramp(there)]
+
+    def _look_again(self, probes: Places, tables: Places, since: Places) -> None:
+        """Texts that gave way to one kept before the batch: one kept in it, ahead of them, may be more alike."""
+        if (self._fill[tables] - since).sum() > _PAIRS and len(probes) > 1:
+            middle = len(probes) // 2
+            self._look_again(probes[:middle], tables[:middle], since[:middle])
+            return self._look_again(probes[middle:], tables[middle:], since[middle:])
+        probe, other = self._kept_beside(probes, tables, since)
+        ahead = self._meetings.text[other] < self._meetings.text[probe]
+        text, kept, score = self._alike(probe[ahead], other[ahead])
+        closer = score > self.score[text]
+        return self._give_way(text[closer], kept[closer], score[closer])
 
     def _give_way(self, text: Places, kept: Places, score: Scores) -> None:
         """Each text to the most alike of its kept ones, to the earliest of equals."""
@@ -147,7 +165,7 @@ class _Join:
         first[1:] = text[1:] != text[:-1]
         self.of[text[first]], self.score[text[first]] = kept[first], score[first]
 
-    def _drop_like_each_other(self, earlier: Places, later: Places) -> None:
+    def _drop_like_each_other(self, later: Places, earlier: Places) -> None:
         later, earlier, score = self._alike(later, earlier)
         order = np.lexsort((earlier, -score, later))
         gone: set[int] = set()
@@ -156,34 +174,59 @@ class _Join:
                 gone.add(second)
                 self.of[second], self.score[second] = first, score[i]
 
-    def _alike(self, a: Places, b: Places) -> tuple[Places, Places, Scores]:
-        """Of the pairs, each once, those at or above the threshold."""
-        code = np.unique(a * len(self._sets) + b)
-        a, b = np.divmod(code, len(self._sets))
-        small, large = (
-            np.minimum(self._sets.sizes[a], self._sets.sizes[b]),
-            np.maximum(self._sets.sizes[a], self._sets.sizes[b]),
-        )
-        near = small >= self._threshold * large - _SLACK
-        a, b = a[near], b[near]
+    def _alike(self, one: Places, other: Places) -> tuple[Places, Places, Scores]:
+        """Of pairs of entries the texts that are alike, each pair once, and how much.
+
+        From the first key in common on, both must have as many keys left as they have to share.
+        """
+        text, sizes, left = self._meetings.text, self._sets.sizes, self._meetings.left
+        needed = _needed(sizes[text[one]] + sizes[text[other]], self._threshold)
+        near = np.minimum(left[one], left[other]) >= needed
+        a, b = np.divmod(np.unique(text[one[near]] * len(self._sets) + text[other[near]]), len(self._sets))
         score = jaccard(self._sets, a, b)
         enough = score >= self._threshold - _SLACK
         return a[enough], b[enough], score[enough]
 
-    def _keep(self, group: Places, text: Places) -> None:
-        runs = np.bincount(group, minlength=len(self._fill))
-        rank = np.arange(len(group)) - (np.cumsum(runs) - runs)[group]
-        self._slots[self._base[group] + self._fill[group] + rank] = text
-        self._fill += runs
+    def _keep(self, entries: Places) -> None:
+        tables = self._tables(entries)
+        order = np.argsort(tables, kind="stable")
+        entries, tables = entries[order], tables[order]
+        table, counts = np.unique(tables, return_counts=True)
+        self._slots[self._base[tables] + self._fill[tables] + _ramp(counts)] = entries
+        self._fill[table] += counts
 
 
-def _pairs_within(group: Places, text: Places) -> tuple[Places, Places]:
-    """All pairs of one group, from entries sorted by group, then by text."""
+class _Among:
+    """Entries of one batch that meet each other: the indexed of a group with all the others of it."""
+
+    def __init__(self, meetings: _Meetings, entries: Places) -> None:
+        entries = entries[np.argsort(meetings.group[entries], kind="stable")]
+        indexed = meetings.indexed[entries]
+        self._text = meetings.text
+        self._indexed, self._others = entries[indexed], entries[~indexed]
+        self._group = meetings.group[self._indexed]
+        theirs = meetings.group[self._others]
+        self._start = np.searchsorted(self._group, theirs)
+        self._counts = np.searchsorted(self._group, theirs, side="right") - self._start
+        behind = np.searchsorted(self._group, self._group, side="right") - np.arange(len(self._group)) - 1
+        self.pairs = int(behind.sum() + self._counts.sum())
+
+    def each(self) -> tuple[Places, Places]:
+        """Every pair of entries, the later text's first."""
+        one, other = _pairs_within(self._group, self._indexed)
+        one = np.concatenate([one, np.repeat(self._others, self._counts)])
+        other = np.concatenate([other, self._indexed[np.repeat(self._start, self._counts) + _ramp(self._counts)]])
+        later = self._text[one] > self._text[other]
+        return np.where(later, one, other), np.where(later, other, one)
+
+
+def _pairs_within(group: Places, entries: Places) -> tuple[Places, Places]:
+    """All pairs of one group, from entries sorted by group."""
     ends = np.searchsorted(group, group, side="right")
     earlier, later, position, step = [], [], np.arange(len(group)), 1
     while len(position := position[position + step < ends[position]]):
-        earlier.append(text[position])
-        later.append(text[position + step])
+        earlier.append(entries[position])
+        later.append(entries[position + step])
         step += 1
     if not earlier:
         return np.empty(0, np.int64), np.empty(0, np.int64)
