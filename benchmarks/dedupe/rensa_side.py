@@ -1,6 +1,7 @@
-"""rensa: its deduplicator, which verifies candidates, and its batch pipeline, which only flags them."""
+"""rensa: its deduplicator, which verifies candidates, its batch pipeline, which only flags them, and both in turn."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from typing import Any
 
 from rensa import RMinHash, RMinHashDeduplicator, RMinHashLSH
 from timed import run, runs_of
@@ -23,5 +24,25 @@ def batch(texts: Sequence[str]) -> list[int]:
     return [i for i, flagged in enumerate(flags) if not flagged]
 
 
+def screened(texts: Sequence[str]) -> list[int]:
+    """The batch pipeline first; what it flags goes through the deduplicator, the rest cannot have a twin there."""
+    return _screened(texts, RMinHash.digest_matrix_from_token_sets)
+
+
+def screened_rho(texts: Sequence[str]) -> list[int]:
+    """The same with its rho sketch, its fastest, which samples a document's tokens."""
+    return _screened(texts, RMinHash.digest_matrix_from_token_sets_rho)
+
+
+def _screened(texts: Sequence[str], sketch: Callable[..., Any]) -> list[int]:
+    matrix = sketch((runs_of(text) for text in texts), _PERMUTATIONS, 42)
+    flags = RMinHashLSH(_THRESHOLD, _PERMUTATIONS, _BANDS).query_duplicate_flags_matrix_one_shot(matrix)
+    flagged = [i for i, flag in enumerate(flags) if flag]
+    index = RMinHashDeduplicator(_THRESHOLD, _PERMUTATIONS, True, _BANDS)
+    keep = index.add_pairs((str(i), runs_of(texts[i])) for i in flagged)
+    gone = {i for i, stays in zip(flagged, keep, strict=True) if not stays}
+    return [i for i in range(len(texts)) if i not in gone]
+
+
 if __name__ == "__main__":
-    run({"deduplicator": deduplicator, "batch": batch})
+    run({"deduplicator": deduplicator, "batch": batch, "screened": screened, "screened_rho": screened_rho})

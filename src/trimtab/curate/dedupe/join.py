@@ -47,7 +47,7 @@ def near_duplicates(shingles: Shingles, threshold: float, classes: Keys | None =
 class _Meetings:
     """Entry e: ``text[e]`` shows the key of ``group[e]`` and has ``left[e]`` keys from there on; sorted by text.
 
-    ``indexed``: it may meet a text of its own size or larger there; a pair's smaller text must (Bayardo et al., 4.2).
+    ``indexed``: it may meet a text of its own size or larger there; a pair's smaller text must (Xiao et al. 2008).
     Groups where nobody may meet anybody are left out: a template's own keys, where its blanks hold the rarer ones.
     """
 
