@@ -24,7 +24,7 @@ HERE = Path(__file__).parent
 RESULT = ROOT / "docs" / "results" / "dedupe"
 WAYS = {
     "ours": ("join",),
-    "rensa": ("deduplicator", "batch"),
+    "rensa": ("deduplicator", "batch", "screened", "screened_rho"),
     "datasketch": ("lsh",),
     "datatrove": ("minhash",),
 }
