@@ -77,9 +77,13 @@ class SplitConfig(_Section):
 
 class DedupeConfig(_Section):
     threshold: float = Field(
-        default=0.8, gt=0, le=1, description="Estimated Jaccard from which two rows are one; 1 = exact."
+        default=0.8, gt=0, le=1, description="Jaccard of word 3-grams from which two rows are one; 1 = exact."
     )
     numbers_matter: bool = Field(default=True, description="Rows whose numbers or codes differ are never duplicates.")
+    semantic: float | None = Field(
+        default=None, gt=0, le=1, description="Cosine of embeddings from which two rows are one; absent: not compared."
+    )
+    embeddings: str = Field(default="", description="The model that embeds, a reference as `model` takes it.")
 
 
 class QuarantineConfig(_Section):

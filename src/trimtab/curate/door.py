@@ -6,7 +6,7 @@ from functools import partial
 from typing import Any
 
 from trimtab.curate.config import CurateConfig
-from trimtab.curate.dedupe import dedupe_stage
+from trimtab.curate.dedupe import Embed, dedupe_stage
 from trimtab.curate.mix import mix_stage
 from trimtab.curate.place import Imported, Placed
 from trimtab.curate.preferences import preference_stage
@@ -39,19 +39,21 @@ def curate(
     system: str = "",
     vault: Vault | None = None,
     recognisers: Sequence[Recogniser] = (),
+    embed: Embed | None = None,
     progress: Progress | None = None,
 ) -> Curated:
     """Rows fit to learn from, the same for the same input and seed, and a report in which nothing is lost silently.
 
     ``system``: put before rows that carry no system prompt, so that training sees what serving will. The mix is of
     examples; comparisons and thumbs pass it by. ``vault`` holds what the placeholders of scrubbed rows stand for;
-    ``recognisers`` find personal data that no pattern can (names, say).
+    ``recognisers`` find personal data that no pattern can (names, say); ``embed``: what meanings are compared by,
+    where they are to be.
     """
     progress = progress or Silent()
     rows: Sequence[Placed] = [_with_system(placed, system) for placed in imported.rows]
     drops, repairs, findings = list(imported.drops), list[Repair](), dict[str, Mapping[str, Any]]()
     privacy = partial(privacy_stage, config=config.privacy, vault=vault, recognisers=recognisers, public=system)
-    for name, stage in _stages(config, quarantine, privacy).items():
+    for name, stage in _stages(config, quarantine, privacy, embed).items():
         progress.start(name, len(rows))
         staged = stage(rows)
         rows = staged.rows
@@ -69,13 +71,13 @@ def curate(
     )
 
 
-def _stages(config: CurateConfig, quarantine: Quarantine, privacy: Stage) -> dict[str, Stage]:
+def _stages(config: CurateConfig, quarantine: Quarantine, privacy: Stage, embed: Embed | None) -> dict[str, Stage]:
     """The stages by name, in their order: what is dropped early costs nothing later."""
     return {
         "preferences": partial(preference_stage, config=config.preferences, seed=config.seed),
         "quarantine": partial(quarantine_stage, quarantine=quarantine),
         "privacy": privacy,  # after the quarantine: a sealed case with a telephone in it is known by its own words
-        "dedupe": partial(dedupe_stage, config=config.dedupe),
+        "dedupe": partial(dedupe_stage, config=config.dedupe, embed=embed),
         "mix": partial(mix_stage, config=config.mix, seed=config.seed),
     }
 

@@ -35,6 +35,10 @@ class TextEmbedder:
         """Each input's tokens. Raises UserError that names the input which is empty, too long or unknown."""
         return self._model.prepare(inputs)
 
+    def parts(self, text: str) -> list[Ids]:
+        """A text of any length as inputs that fit, in order; none where it has no tokens."""
+        return self._model.parts(text)
+
     def embed(self, inputs: Sequence[Ids]) -> "Future[list[Vector]]":
         """A vector for each of what ``prepare`` gave, in order. Cancelled, it stops after the batch under way.
 

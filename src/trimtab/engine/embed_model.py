@@ -59,6 +59,12 @@ class EmbeddingModel:
             self._check(index, ids)
         return found
 
+    def parts(self, text: str) -> list[Ids]:
+        """A text's tokens, special ones included, in runs of at most the context; none where it has none."""
+        ids = self._tokenizer.encode(text).ids
+        length = self.context or max(len(ids), 1)
+        return [tuple(ids[first : first + length]) for first in range(0, len(ids), length)]
+
     @torch.inference_mode()
     def vectors(self, batch: Sequence[Ids]) -> list[Vector]:
         """One vector of length one for each input; every input is at least a token."""

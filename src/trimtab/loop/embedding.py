@@ -1,9 +1,14 @@
-"""The model behind /v1/embeddings: taken from ``serving.embeddings`` as ``model`` is, and opened."""
+"""Embedding models taken as ``model`` is: the one behind /v1/embeddings, and the one that compares meanings."""
 
 from collections.abc import Sequence
+from contextlib import closing
 from typing import TYPE_CHECKING
 
-from trimtab.curate import Embedder
+import numpy as np
+
+from trimtab.curate import DedupeConfig, Embedder
+from trimtab.curate.dedupe import Embed
+from trimtab.curate.dedupe.meaning import Vectors
 from trimtab.loop.config import Serving
 from trimtab.loop.workspace import Workspace
 from trimtab.model import resolve
@@ -11,6 +16,9 @@ from trimtab.records import UserError
 
 if TYPE_CHECKING:
     from trimtab.engine import TextEmbedder
+
+_TEXTS = 1024
+"""Texts under way at a time: a vector is a list of Python's floats until it is an array's row."""
 
 
 def quarantine_embedder(workspace: Workspace) -> Embedder | None:
@@ -35,17 +43,52 @@ def quarantine_embedder(workspace: Workspace) -> Embedder | None:
 
 def open_embedder(serving: Serving) -> "TextEmbedder | None":
     """What ``serving.embeddings`` names; None where it names nothing. Raises UserError where it cannot be had."""
-    if not serving.embeddings:
+    return _open(serving.embeddings, "serving.embeddings", "served") if serving.embeddings else None
+
+
+def meaning(config: DedupeConfig) -> Embed | None:
+    """What embeds rows with the model of ``data.dedupe.embeddings``, open only while it does.
+
+    None where meanings are not to be compared or no model is named. Called, it raises UserError where the model
+    cannot be had.
+    """
+    if config.semantic is None or not config.embeddings:
         return None
+
+    def embed(texts: Sequence[str]) -> Vectors:
+        with closing(_open(config.embeddings, "data.dedupe.embeddings", "used")) as embedder:
+            return vectors(embedder, texts)
+
+    return embed
+
+
+def vectors(embedder: "TextEmbedder", texts: Sequence[str]) -> Vectors:
+    """float32 [texts, dimensions]: the mean over a text's tokens, of length one; zeros for a text of no tokens.
+
+    A text longer than the model's context is embedded in parts, each counted by its tokens.
+    """
+    found = np.zeros((len(texts), embedder.dimensions), np.float32)
+    for first in range(0, len(texts), _TEXTS):
+        parts = [
+            (i, ids) for i, text in enumerate(texts[first : first + _TEXTS], first) for ids in embedder.parts(text)
+        ]
+        made = embedder.embed([ids for _, ids in parts]).result()
+        for (i, ids), vector in zip(parts, made, strict=True):
+            found[i] += np.asarray(vector, np.float32) * len(ids)
+    unit: Vectors = found / np.maximum(np.linalg.norm(found, axis=1, keepdims=True), np.float32(1e-12))
+    return unit
+
+
+def _open(reference: str, field: str, use: str) -> "TextEmbedder":
     from trimtab.engine import TextEmbedder
 
     try:
-        return TextEmbedder(resolve(serving.embeddings, chats=False))
+        return TextEmbedder(resolve(reference, chats=False))
     except UserError as error:
         raise UserError(
-            f"the embedding model cannot be served: {error.message}",
+            f"the embedding model cannot be {use}: {error.message}",
             file=error.file,
-            field="serving.embeddings",
+            field=field,
             expected=error.expected,
             fix=error.fix,
         ) from error

@@ -4,6 +4,7 @@ from trimtab.text.cite import citations, quotes, sentences, strip_citations
 from trimtab.text.facts import content_words, entities, number_spans, numbers
 from trimtab.text.normal import ngrams, normalise, words
 from trimtab.text.pii import ALL_KINDS, DEFAULT_KINDS, Recogniser, Span, normal_datum, pii_spans, scrub
+from trimtab.text.shingles import Shingles, shingles
 from trimtab.text.signature import jaccard_estimate, shingle_signature
 from trimtab.text.style import Style, style
 from trimtab.text.surface import Surface, surface
@@ -12,6 +13,7 @@ __all__ = [
     "ALL_KINDS",
     "DEFAULT_KINDS",
     "Recogniser",
+    "Shingles",
     "Span",
     "Style",
     "Surface",
@@ -29,6 +31,7 @@ __all__ = [
     "scrub",
     "sentences",
     "shingle_signature",
+    "shingles",
     "strip_citations",
     "style",
     "surface",

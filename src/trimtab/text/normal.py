@@ -35,13 +35,18 @@ def normalise(text: str) -> str:
     Idempotent: what it returns is its own normal form.
     """
     if text.isascii():
-        return " ".join(text.lower().translate(_FOLD).split())
+        return " ".join(folded_ascii(text).split())
     for _ in range(_ROUNDS):  # dropping a mark can let two others compose
         folded = _once(text)
         if folded == text:
             break
         text = folded
     return text
+
+
+def folded_ascii(text: str) -> str:
+    """The normal form of ASCII text with its runs of spaces left as they are."""
+    return text.lower().translate(_FOLD)
 
 
 def words(text: str) -> list[str]:

@@ -23,7 +23,7 @@ from trimtab.curate import (
 )
 from trimtab.guard import load_policy
 from trimtab.loop.behaviour import behaviour_of, toolbox_of
-from trimtab.loop.embedding import quarantine_embedder
+from trimtab.loop.embedding import meaning, quarantine_embedder
 from trimtab.loop.policy_texts import policy_texts
 from trimtab.loop.shards import guard, keyed_of, roles, shard_digest
 from trimtab.loop.turn import Context, Step
@@ -81,8 +81,15 @@ def curate_(context: Context) -> dict[str, Any]:
     """The door: hygiene, duplicates, quarantine, mix. A contaminated row never passes; the report says why."""
     workspace, folder = context.workspace, context.workspace.work(f"curate-{context.key[:16]}")
     imported = _imported(workspace.store.artefacts.path(context.outputs["import"]["rows"]))
-    vault = WorkspaceVault(workspace, time.time)
-    done = curate(imported, workspace.config.data, sealed_set(workspace), vault=vault, progress=context.progress)
+    config, vault = workspace.config.data, WorkspaceVault(workspace, time.time)
+    done = curate(
+        imported,
+        config,
+        sealed_set(workspace),
+        vault=vault,
+        embed=meaning(config.dedupe),
+        progress=context.progress,
+    )
     if not done.examples:
         raise UserError(
             "no example is left after curation", field="data", fix="See `trimtab data check` for what was dropped"
@@ -99,7 +106,8 @@ def curate_(context: Context) -> dict[str, Any]:
 def curated_now(workspace: Workspace, progress: Progress) -> Curated:
     """The sources through the door as they are now, nothing kept: what `data check` and `data stats` report."""
     found = import_sources(_with_harvest(workspace), workspace.root, toolbox_of(workspace, Rehearsal()).schemas)
-    return curate(found, workspace.config.data, sealed_set(workspace), progress=progress)
+    config = workspace.config.data
+    return curate(found, config, sealed_set(workspace), embed=meaning(config.dedupe), progress=progress)
 
 
 def sealed_set(workspace: Workspace) -> Quarantine:
