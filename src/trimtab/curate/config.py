@@ -4,6 +4,8 @@ from typing import Literal
 
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
+from trimtab.curate.cleaning.config import CleaningConfig
+
 OnError = Literal["refuse", "skip"]
 Side = Literal["all", "train", "sealed"]
 
@@ -108,6 +110,7 @@ class CurateConfig(_Section):
     on_error: OnError = Field(default="refuse", description="refuse: a bad row stops the import; skip: it is reported.")
     split: SplitConfig = SplitConfig()
     texts: TextsConfig = TextsConfig()
+    cleaning: CleaningConfig = CleaningConfig()
     dedupe: DedupeConfig = DedupeConfig()
     quarantine: QuarantineConfig = QuarantineConfig()
     mix: MixConfig | None = None

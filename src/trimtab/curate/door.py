@@ -5,6 +5,7 @@ from dataclasses import dataclass, replace
 from functools import partial
 from typing import Any
 
+from trimtab.curate.cleaning import clean_stage
 from trimtab.curate.config import CurateConfig
 from trimtab.curate.dedupe import dedupe_stage
 from trimtab.curate.mix import mix_stage
@@ -13,9 +14,9 @@ from trimtab.curate.preferences import preference_stage
 from trimtab.curate.quarantine import Quarantine, quarantine_stage
 from trimtab.curate.report import Report
 from trimtab.curate.stage import Repair, Stage
-from trimtab.records import Comparison, Example, Message, Progress, Row, Silent, Unpaired
+from trimtab.records import Comparison, Example, Message, Progress, Row, Silent, ToolSchema, Unpaired
 
-CODE_VERSION = 1
+CODE_VERSION = 2
 """Raised by hand when the same input gives other rows."""
 
 
@@ -35,17 +36,18 @@ def curate(
     quarantine: Quarantine,
     *,
     system: str = "",
+    tools: Sequence[ToolSchema] = (),
     progress: Progress | None = None,
 ) -> Curated:
     """Rows fit to learn from, the same for the same input and seed, and a report in which nothing is lost silently.
 
     ``system``: put before rows that carry no system prompt, so that training sees what serving will. The mix is of
-    examples; comparisons and thumbs pass it by.
+    examples; comparisons and thumbs pass it by. ``tools``: the product's own, by which calls of rows that bring none are checked.
     """
     progress = progress or Silent()
     rows: Sequence[Placed] = [_with_system(placed, system) for placed in imported.rows]
     drops, repairs, findings = list(imported.drops), list[Repair](), dict[str, Mapping[str, Any]]()
-    for name, stage in _stages(config, quarantine).items():
+    for name, stage in _stages(config, quarantine, tools).items():
         progress.start(name, len(rows))
         staged = stage(rows)
         rows = staged.rows
@@ -62,9 +64,10 @@ def curate(
     )
 
 
-def _stages(config: CurateConfig, quarantine: Quarantine) -> dict[str, Stage]:
+def _stages(config: CurateConfig, quarantine: Quarantine, tools: Sequence[ToolSchema] = ()) -> dict[str, Stage]:
     """The stages by name, in their order: what is dropped early costs nothing later."""
     return {
+        "clean": partial(clean_stage, config=config.cleaning, tools=tools),
         "preferences": preference_stage,
         "quarantine": partial(quarantine_stage, quarantine=quarantine),
         "dedupe": partial(dedupe_stage, config=config.dedupe),

@@ -1,0 +1,230 @@
+"""The door's first stage: every row read once for what is broken, once more for what repeats over rows and is flagged."""
+
+from collections import Counter
+from collections.abc import Callable, Collection, Mapping, Sequence
+from dataclasses import replace
+from typing import Any
+
+from trimtab.curate.cleaning.actions import Contradiction, actions_findings, check_action
+from trimtab.curate.cleaning.boilerplate import Repeated, boilerplate, count_repeated, trimmed
+from trimtab.curate.cleaning.calls import Signatures, check_calls
+from trimtab.curate.cleaning.characters import clean_text, safe_text
+from trimtab.curate.cleaning.cites import check_citations, retrieved
+from trimtab.curate.cleaning.config import CleaningConfig
+from trimtab.curate.cleaning.language import Identify, by_langid, by_script
+from trimtab.curate.cleaning.licences import consent_of, licence_name, licence_of, licensed
+from trimtab.curate.cleaning.markers import clean_markers
+from trimtab.curate.cleaning.notes import Notes
+from trimtab.curate.cleaning.parts import fields_of, good_answer, good_fields, good_turns, map_turns, with_fields
+from trimtab.curate.cleaning.quality import quality_flags
+from trimtab.curate.cleaning.truncated import truncated
+from trimtab.curate.cleaning.turns import mend_turns
+from trimtab.curate.place import Drop, Placed, dropped
+from trimtab.curate.stage import Repair, Staged, repaired
+from trimtab.records import Example, Message, Row, ToolSchema
+
+
+
+def clean_stage(rows: Sequence[Placed], config: CleaningConfig, tools: Sequence[ToolSchema] = ()) -> Staged:
+    """Rows whose text, turns, calls, citations, licence and consent hold, each with its language, flags and action.
+
+    ``tools``: the product's own, for rows that bring none. Raises UserError where py3langid is asked for and absent.
+    """
+    bench = _Bench(config, Signatures(tools), by_langid() if config.identify == "langid" else by_script)
+    known = {name for placed in rows for turn in _results(placed.row) for name in retrieved(turn)}
+    mended = [bench.mend(placed, known) for placed in rows]
+    kept = [placed for placed in mended if placed is not None]
+    answers = ((placed.source, answer) for placed in kept if (answer := good_answer(placed.row)))
+    repeated = count_repeated(answers, config.boilerplate.share, config.boilerplate.least)
+    judged = [placed for one in kept if (placed := bench.judge(one, repeated)) is not None]
+    return Staged(judged, bench.drops, bench.repairs, bench.findings(judged, repeated))
+
+
+def _results(row: Row) -> list[Message]:
+    return [turn for turn in good_turns(row) if turn.role == "tool"]
+
+
+class _Bench:
+    """Gathers drops, repairs and counts while rows go by."""
+
+    def __init__(self, config: CleaningConfig, signatures: Signatures, identify: Identify) -> None:
+        self.config, self.signatures, self.identify = config, signatures, identify
+        self.drops: list[Drop] = []
+        self.repairs: list[Repair] = []
+        self._contradictions: list[Contradiction] = []
+        self._notes: dict[int, Notes] = {}
+
+    def mend(self, placed: Placed, known: Collection[str]) -> Placed | None:
+        """The row repaired in itself; None where it is dropped."""
+        notes = Notes()
+        row = self._licensed(placed.row, notes)
+        if notes.refused is None:
+            row = clean_characters(row, notes)
+            row = mend_conversation(row, self.config, notes)
+        if notes.refused is None:
+            row = check_tools(row, self.config, self.signatures, notes)
+            row = check_sources(row, self.config, known, notes)
+        return self._next(placed, row, notes)
+
+    def judge(self, placed: Placed, repeated: Repeated) -> Placed | None:
+        """The row with its flags, language and action; None where a setting drops it for one of them."""
+        notes = self._notes.pop(id(placed))
+        row = self._unpadded(placed, repeated, notes)
+        answer = good_answer(row)
+        language = self.identify(answer or _said(row))
+        flags = quality_flags(answer, english=language in ("en", "und-Latn")) if answer else {}
+        if answer and (cut := truncated(answer)):
+            notes.flag("truncated", cut)
+            if self.config.truncated == "drop":
+                notes.refuse("truncated answer", cut)
+        if isinstance(row, Example):
+            row, contradiction = check_action(row, placed.place, self.config.actions, notes)
+            if contradiction is not None:
+                self._contradictions.append(contradiction)
+        flags = {**notes.flags, **flags}
+        self._filtered(flags, language, notes)
+        labels = {"language": language, "quality": flags}
+        row = replace(row, labels={**row.labels, **labels})
+        return self._next(placed, row, notes)
+
+    def findings(self, rows: Sequence[Placed], repeated: Repeated) -> dict[str, Any]:
+        flags = Counter(name for placed in rows for name in placed.row.labels["quality"])
+        kinds = Counter(kind for placed in rows for kind in placed.row.labels["quality"].get("boilerplate", ()))
+        return {
+            "rows": len(rows),
+            "flags": dict(sorted(flags.items())),
+            "boilerplate": {"by_kind": dict(sorted(kinds.items())), "repeated": repeated.to_json()},
+            "languages": _counted(rows, lambda row: str(row.labels["language"])),
+            "licences": _counted(rows, lambda row: licence_name(licence_of(row.provenance))),
+            "consent": _counted(rows, lambda row: consent_of(row.provenance)),
+            "actions": actions_findings(rows, self._contradictions),
+        }
+
+    def _next(self, placed: Placed, row: Row, notes: Notes) -> Placed | None:
+        """On with the row, or out with it: a row that is dropped leaves its reason alone."""
+        if notes.refused is not None:
+            self.drops.append(dropped(placed, *notes.refused))
+            return None
+        self.repairs += [repaired(placed, kind, detail) for kind, detail in notes.repairs()]
+        after = placed if row is placed.row else replace(placed, row=row)
+        self._notes[id(after)] = notes.flagged()
+        return after
+
+    def _licensed(self, row: Row, notes: Notes) -> Row:
+        """Refused where the licence or the consent does not allow; else with the licence by its SPDX name."""
+        written = licence_of(row.provenance)
+        name, consent = licence_name(written), consent_of(row.provenance)
+        if not licensed(name, self.config.licences):
+            notes.refuse("licence", f"{name} is not allowed")
+        if consent == "refused" or (self.config.consent == "required" and consent != "given"):
+            notes.refuse("consent", f"consent is {consent}")
+        if written is None or (row.provenance.get("license") == name):
+            return row
+        notes.repair("licence name", f"{written!r} written as {name}")
+        rest = {key: value for key, value in row.provenance.items() if key != "licence"}
+        return replace(row, provenance={**rest, "license": name})
+
+    def _unpadded(self, placed: Placed, repeated: Repeated, notes: Notes) -> Row:
+        answer = good_answer(placed.row)
+        found = boilerplate(answer, _asked(placed.row), placed.source, repeated) if answer else []
+        if not found:
+            return placed.row
+        row = placed.row
+        if self.config.boilerplate.mode == "trim":
+            row = trim_row(row, placed.source, repeated, notes)
+            found = boilerplate(good_answer(row), _asked(row), placed.source, repeated)
+        if found:
+            notes.flag("boilerplate", found)
+        return row
+
+    def _filtered(self, flags: Mapping[str, Any], language: str, notes: Notes) -> None:
+        config = self.config
+        if bad := [name for name in config.drop_quality if name in flags]:
+            notes.refuse("quality", ", ".join(f"{name}: {flags[name]}" for name in bad))
+        if config.languages and language not in config.languages:
+            notes.refuse("language", f"{language} is none of {', '.join(config.languages)}")
+
+
+def clean_characters(row: Row, notes: Notes) -> Row:
+    """Every turn's text made plain; what a tool returned and what the system says only where no tokenizer reads it."""
+
+    def cleaned(where: str, turn: Message) -> Message:
+        safe = turn.role in ("tool", "system")
+        content, kinds = (safe_text if safe else clean_text)(turn.content)
+        for kind in kinds:
+            notes.repair(kind, where)
+        return turn if content == turn.content else replace(turn, content=content)
+
+    return map_turns(row, cleaned)
+
+
+def mend_conversation(row: Row, config: CleaningConfig, notes: Notes) -> Row:
+    """Leaked role markers out of every learnt turn, then the turns in order."""
+    fields = dict(fields_of(row))
+    for name in good_fields(row):
+        turns = clean_markers(fields[name], name, config.markers, notes)
+        same = all(old is new for old, new in zip(fields[name], turns, strict=True))
+        fields[name] = fields[name] if same else turns
+    first = next(iter(fields))
+    whole = isinstance(row, Example)
+    before = fields[first]
+    fields[first] = mend_turns(before, first, notes, ends_with_answer=whole)
+    if whole and len(fields) > 1 and before[-1].role != "assistant" and fields[first] is not before:
+        notes.repair("dangling turns", f"{len(fields) - 1} rejected companions of the cut turns left out")
+        return replace(row, messages=fields[first], rejected=())
+    return with_fields(row, fields)
+
+
+def check_tools(row: Row, config: CleaningConfig, signatures: Signatures, notes: Notes) -> Row:
+    """Calls and results of what is learnt; a rejected side may be wrong, that is what it is for."""
+    turns = good_turns(row)
+    if not any(turn.tool_calls or turn.role == "tool" for turn in turns):
+        return row
+    checked = check_calls(turns, "turns", signatures.of(row.tools), notes, drop=config.calls == "drop")
+    return row if checked is turns else _dealt(row, checked)
+
+
+def check_sources(row: Row, config: CleaningConfig, known: Collection[str], notes: Notes) -> Row:
+    """Citations of an example's answers and of a chosen one."""
+    if not known:
+        return row
+    turns, names = good_turns(row), good_fields(row)
+    start = 0 if isinstance(row, Example) else len(fields_of(row)[names[0]])
+    checked = check_citations(turns, start, names[-1], known, config.citations, notes)
+    return row if checked == turns[start:] else _dealt(row, (*turns[:start], *checked))
+
+
+def trim_row(row: Row, source: str, repeated: Repeated, notes: Notes) -> Row:
+    """Every last turn without its scaffolding, rejected ones too: else its absence would tell the chosen side."""
+    fields = fields_of(row)
+    for name, turns in fields.items():
+        if name == "prompt" or not turns or turns[-1].role != "assistant":
+            continue
+        answer, cut = trimmed(turns[-1].content, source, repeated)
+        if cut:
+            notes.repair("boilerplate", f"{name}: cut {' | '.join(cut)}")
+            fields[name] = (*turns[:-1], replace(turns[-1], content=answer))
+    return with_fields(row, fields)
+
+
+def _dealt(row: Row, turns: tuple[Message, ...]) -> Row:
+    """One conversation dealt back to the row's fields by their lengths."""
+    fields, start = {}, 0
+    for name in good_fields(row):
+        length = len(fields_of(row)[name])
+        fields[name] = turns[start : start + length]
+        start += length
+    return with_fields(row, fields)
+
+
+def _said(row: Row) -> str:
+    """What is said where nothing is answered."""
+    return next((turn.content for turn in reversed(good_turns(row)) if turn.role != "tool" and turn.content), "")
+
+
+def _asked(row: Row) -> str:
+    return next((turn.content for turn in reversed(good_turns(row)) if turn.role == "user"), "")
+
+
+def _counted(rows: Sequence[Placed], name: Callable[[Row], str]) -> dict[str, int]:
+    return dict(sorted(Counter(name(placed.row) for placed in rows).items()))
