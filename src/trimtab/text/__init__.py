@@ -5,15 +5,17 @@ from trimtab.text.facts import content_words, entities, number_spans, numbers
 from trimtab.text.normal import ngrams, normalise, words
 from trimtab.text.pii import Span, pii_spans, scrub
 from trimtab.text.signature import jaccard_estimate, shingle_signature
-from trimtab.text.style import Style, style
+from trimtab.text.style import Manner, Style, manner, style
 
 __all__ = [
+    "Manner",
     "Span",
     "Style",
     "citations",
     "content_words",
     "entities",
     "jaccard_estimate",
+    "manner",
     "ngrams",
     "normalise",
     "number_spans",

@@ -11,13 +11,20 @@ from trimtab.curate.cleaning.phrases import ANYWHERE, CLOSINGS, OPENINGS, WHOLE,
 from trimtab.text import content_words
 
 _OPENINGS, _CLOSINGS, _ANYWHERE = bank(OPENINGS), bank(CLOSINGS), bank(ANYWHERE)
-_HINT = re.compile(
-    r"\bai\b|language model|chat ?bot|virtual assistant|artificial|\bmy (?:knowledge|training)|openai|machine learning"
-    r"|computer program|advice|consult|seek|purposes|i(?:'m| am) not an?\b|substitute|replacement|please (?:note|be|keep|bear|rem)"
-    r"|important|worth|crucial|essential|guarantee|responsib|inaccurate|date|errors|disclaimer|personal|feelings|emotions|real-time"
+_HINTS = (" ai", "artificial", "language model", "virtual", "chatbot", "chat bot", "machine learning", "computer program")
+_HINTS += ("my knowledge", "my training", "openai", "as of my", "have personal", "have feelings", "have emotions", "real-time")
+_HINTS += ("advice", "consult", "seek ", "guidance from", "help from", "purposes", "i'm not a", "i am not a", "substitute")
+_HINTS += ("replacement", "please note", "please be", "please keep", "please bear", "please rem", "is important", "'s important")
+_HINTS += ("is worth", "'s worth", "is crucial", "'s crucial", "is essential", "'s essential", "guarantee", "responsib")
+_HINTS += ("inaccurate", "out of date", "outdated", "up to date", "up-to-date", "errors", "disclaimer")
+"""One of these stands in every phrase of ``ANYWHERE``; a text without any is not searched."""
+_LETTER = re.compile(
+    r"\b(?:write|draft|compose|generate|create|reply|respond|rewrite|edit|improve|translate)\b[^.?!\n]{0,80}"
+    r"\b(?:letter|e-?mail|message|memo|note|reply|response|card|invitation|speech|toast|review)\b|^dear\b|\bregards\b", re.I | re.M
 )
-_LETTER = re.compile(r"\b(?:letter|e-?mail|message|memo|note|reply|card|invitation|post|speech|review|dear)\b", re.I)
 _OPENING_REACH, _CLOSING_REACH = 260, 240
+_DIGIT, _WITH_DIGIT = re.compile(r"\d"), 5
+"""A sentence with a number ("The answer is 7.") is content that meets by chance: it must repeat five times as often."""
 _SHORTEST = 3
 """Words of a sentence that counts as repeated: shorter ones (Yes.) are answers."""
 
@@ -41,17 +48,18 @@ def key_of(sentence: str) -> str:
 
 
 def count_repeated(answers: Iterable[tuple[str, str]], share: float, least: int) -> Repeated:
-    """The edges of (source, answer) that at least ``least`` rows and ``share`` of the source's rows have in common.
+    """The edges that at least ``least`` distinct answers and ``share`` of the source's have in common.
 
-    An answer that is one sentence has no edge: a whole answer that many rows share is a duplicate, no boilerplate.
+    ``answers``: (source, answer). Distinct, because scaffolding is what stays while the rest changes: a whole answer
+    that many rows share is a duplicate, and has the same edges by nature.
     """
     rows: Counter[str] = Counter()
     seen: Counter[tuple[str, str, str]] = Counter()
-    for source, answer in answers:
+    for source, answer in dict.fromkeys((source, answer.strip()) for source, answer in answers):
         rows[source] += 1
         seen.update({(source, edge, key_of(text)) for edge, text in edges_of(answer)})
     enough = {source: max(least, share * count) for source, count in rows.items()}
-    return Repeated({item: n for item, n in seen.items() if n >= enough[item[0]]})
+    return Repeated({item: n for item, n in seen.items() if n >= enough[item[0]] * (_WITH_DIGIT if _DIGIT.search(item[2]) else 1)})
 
 
 def edges_of(answer: str) -> list[tuple[str, str]]:
@@ -69,7 +77,7 @@ def boilerplate(answer: str, asked: str, source: str, repeated: Repeated) -> lis
     found = [f"opening: {kind}"] if (kind := _opening(plain)) else []
     if (kind := _closing(plain, asked)) is not None:
         found.append(f"closing: {kind}")
-    if _HINT.search(plain) and (kind := _ANYWHERE.kind(plain, at_start=False)) is not None:
+    if any(hint in plain for hint in _HINTS) and (kind := _ANYWHERE.kind(plain, at_start=False)) is not None:
         found.append(f"anywhere: {kind}")
     if _repeats_question(answer, asked):
         found.append("opening: repeated question")

@@ -27,14 +27,15 @@ _FLAG = re.compile("\U0001f3f4[\U000e0020-\U000e007e]{2,7}\U000e007f")
 _FENCE = re.compile(r"^[ ]{0,3}(```+|~~~+)[^\n]*\n(?:.*?\n)??[ ]{0,3}\1[`~]*[ \t]*$", re.MULTILINE | re.DOTALL)
 _TRAILING = re.compile(r"[ \t]+(?=\n)")
 _BLANKS = re.compile(r"\n{3,}")
-_SUSPECT = re.compile(r"[\x00-\x08\x0b-\x1f\x7f]|[ \t]\n|\n\n\n|\A\s|\s\Z")
+_PRINTED_ODD = re.compile("[\u00c2-\u00f4\u034f\u3000\U000e0100-\U000e01ef]")
+"""What ``str.isprintable`` lets through: the first bytes of mojibake, and marks that combine with nothing."""
 
 Step = tuple[str, Callable[[str], str]]
 
 
 def clean_text(text: str) -> tuple[str, tuple[str, ...]]:
     """The text made plain, and the kinds of what was changed (empty: it is the text that came). Idempotent."""
-    if text.isascii() and not _SUSPECT.search(text):
+    if _is_plain(text):
         return text, ()
     kinds: dict[str, None] = {}
     for _ in range(_ROUNDS):  # one repair can uncover another
@@ -47,6 +48,16 @@ def clean_text(text: str) -> tuple[str, tuple[str, ...]]:
         if text == before:
             break
     return text, tuple(kinds)
+
+
+def _is_plain(text: str) -> bool:
+    """Told fast, and never wrongly: most texts have nothing to repair."""
+    return (
+        text.replace("\n", "").replace("\t", "").isprintable()
+        and not any(mark in text for mark in (" \n", "\t\n", "\n\n\n"))
+        and text == text.strip()
+        and (text.isascii() or (not _PRINTED_ODD.search(text) and unicodedata.is_normalized("NFC", text)))
+    )
 
 
 def safe_text(text: str) -> tuple[str, tuple[str, ...]]:

@@ -41,8 +41,8 @@ class CleaningConfig(_Section):
     )
     truncated: Fault = Field(default="flag", description="A last answer that ends in mid-sentence or inside a fence.")
     boilerplate: BoilerplateConfig = BoilerplateConfig()
-    identify: Literal["script", "langid"] = Field(
-        default="script", description="Language by script alone, or by py3langid (`pip install trimtab[language]`)."
+    identify: Literal["words", "langid"] = Field(
+        default="words", description="Language by script and small words, or by py3langid (`pip install py3langid`)."
     )
     languages: tuple[str, ...] = Field(default=(), description="Keep rows in these alone (en, de); empty keeps all.")
     drop_quality: tuple[str, ...] = Field(

@@ -28,7 +28,8 @@ _NEXT_TURN = re.compile(
     re.IGNORECASE,
 )
 _ANY = re.compile(rf"{_SPECIAL}|^{_HEADING}", re.IGNORECASE | re.MULTILINE)
-_HINT = re.compile(r"[<\[][|/Isu<e｜]|##|(?:human|user|assistant|chatgpt|ai|bot):", re.IGNORECASE)
+_HINTS = ("<|", "<｜", "inst]", "sys>", "<s>", "</s>", "_of_turn>", "##", "human:", "user:", "assistant:", "chatgpt:", "ai:")
+_HINTS += ("bot:", "human :", "user :", "assistant :", "instruction:", "response:", "instruction :", "response :")
 _ASKED = re.compile(r"\A\s*(?:#{2,3}[ ]?)?(?:human|user|instruction)[ ]?:[ \t\n]+(?=\S)", re.IGNORECASE)
 _PROMPT_TAIL = re.compile(r"\s+(?:#{2,3}[ ]?)?(?:assistant|response)[ ]?:\s*\Z", re.IGNORECASE)
 _SPEAKERS = re.compile(r"^[ \t]*(?:human|user|assistant|ai|bot):[ \t]", re.IGNORECASE | re.MULTILINE)
@@ -40,7 +41,10 @@ def clean_markers(turns: Sequence[Message], field: str, mode: Mode, notes: Notes
 
 
 def _cleaned(turn: Message, where: str, mode: Mode, notes: Notes) -> Message:
-    if turn.role not in ("user", "assistant") or not _HINT.search(turn.content):
+    if turn.role not in ("user", "assistant"):
+        return turn
+    low = turn.content.lower()
+    if not any(hint in low for hint in _HINTS):
         return turn
     if turn.role == "user":
         return _asked(turn, where, mode, notes)

@@ -45,7 +45,7 @@ OPENINGS = {
 CLOSINGS = {
     "hope": r"(?:\b(?:i )?(?:really |sincerely |do )?hope (?:this|that|these|it|you find|the above|my)\b|\bhopefully,? (?:this|that|it) )",
     "offer": (
-        r"(?:\blet me know\b|\bfeel free to\b|\b(?:don't|do not|never) hesitate\b|\banything else\b"
+        r"(?:\blet me know\b|\b(?:do you have|are there|any) (?:any )?(?:other|more|further|additional) questions\b|\bfeel free to\b|\b(?:don't|do not|never) hesitate\b|\banything else\b"
         r"|\bif you (?:have|need|want|would like|'d like|require|ever need)\b[^\n.!?]{0,40}"
         r"\b(?:questions?|help|assistance|clarifications?|concerns?|information|details|support)\b"
         rf"|\bi(?:'m| am)(?: always)? (?:{_EAGER}|here) to (?:help|assist)\b|\b{_EAGER} to (?:help|assist)\b"

@@ -2,19 +2,24 @@
 
 import re
 
-_TABLE_OR_INDENT = re.compile(r"^(?:[ \t]*\||    |\t)", re.MULTILINE)
 _BLOCKS = re.compile(
     r"```.*?(?:```|\Z)|~~~.*?(?:~~~|\Z)|\$\$.*?\$\$|\\\[.*?\\\]|\\\(.*?\\\)|`[^`\n]+`|\$[^$\n]{1,200}\$|https?://\S+", re.DOTALL
 )
-_LINE_WISE = re.compile(r"^(?:[ \t]*\||    |\t).*$", re.MULTILINE)
+_LINE_WISE = re.compile(r"^(?:[ \t]*\||    |\t).*$|^[^|\n]+\|[^|\n]+\|.*$", re.MULTILINE)
+_MARK = re.compile(r"^[ \t]*(?:[-*+•]|\d{1,3}[.)])[ \t]+", re.MULTILINE)
 _CODE_LINE = re.compile(r"[;{}]\s*$|^\s*(?:def|class|import|from|return|if|for|while|#include|public|var|let|const)\b.*[:;({]?$")
 
 
 def prose_of(text: str) -> str:
     """The text with everything that is no prose blanked."""
-    if not any(mark in text for mark in ("`", "~~~", "$", "\\", "http")) and not _TABLE_OR_INDENT.search(text):
+    if not any(mark in text for mark in ("`", "~~~", "$", "\\", "http", "|", "\t", "    ")):
         return text
     return _LINE_WISE.sub(" ", _BLOCKS.sub(" ", text))
+
+
+def without_marks(text: str) -> str:
+    """Without the marks of list items."""
+    return _MARK.sub("", text)
 
 
 def is_code(text: str) -> bool:

@@ -8,7 +8,7 @@ import re
 from collections import Counter
 from collections.abc import Sequence
 
-from trimtab.curate.cleaning.prose import is_code, prose_of
+from trimtab.curate.cleaning.prose import is_code, prose_of, without_marks
 
 _SHORT, _PAGE = 20, 50
 _STOP_WORDS = frozenset(("the", "be", "to", "of", "and", "that", "have", "with"))
@@ -17,9 +17,13 @@ _TOP = {2: 0.20, 3: 0.18, 4: 0.16}
 _DUPLICATE = {5: 0.15, 6: 0.14, 7: 0.13, 8: 0.12, 9: 0.11, 10: 0.10}
 """Share of characters in n-grams that come more than once (ibid.)."""
 _PLACEHOLDER = re.compile(r"lorem ipsum|enable javascript|javascript is (?:disabled|required)|terms of use\b.*\bprivacy", re.I)
-_SYMBOL = re.compile(r"#|\.\.\.|…")
-_REPEATED_WORDS = 0.6
-"""Share of distinct words above which no n-gram share can pass its threshold by much: the slow counts are skipped."""
+_SYMBOL = re.compile(r"#+|\.\.\.|…")
+_OPERATION = re.compile(r"\d[)%\s]*[-+*/=×÷<>^x][-\s($£€]*\d|=")
+_ITEM = re.compile(r"^\s*(?:[-*•]|\d+[.)])", re.MULTILINE)
+_REPEATED = 0.03
+"""N-grams are judged where so many of the trigrams came before: the slow counts are left out elsewhere."""
+_LONG, _SHORT_BOUND = 100, 0.5
+"""The bounds are for pages: below so many words an n-gram must take half of the text."""
 
 
 def quality_flags(text: str, *, english: bool = True) -> dict[str, float]:
@@ -31,56 +35,56 @@ def quality_flags(text: str, *, english: bool = True) -> dict[str, float]:
         flags["replacement_characters"] = float(text.count("\ufffd"))
     if _PLACEHOLDER.search(prose):
         flags["placeholder_text"] = 1.0
-    if len(words) < _SHORT or is_code(text):
+    if len(words) < _SHORT:
         return flags
-    for name, value in (*_shape(prose, words, english), *_repetition(prose, words)):
-        flags[name] = round(value, 4)
+    found = [*_shape(prose, words, english), *_repetition(prose, words)]
+    if found and not is_code(text):
+        flags |= {name: round(value, 4) for name, value in found}
     return flags
 
 
 def _shape(prose: str, words: Sequence[str], english: bool) -> list[tuple[str, float]]:
-    count = len(words)
-    length = sum(map(len, words)) / count
-    found = []
-    spaced = prose.isascii() or english
-    if spaced and not 3 <= length <= 10:
-        found.append(("mean_word_length", length))
+    """Gopher's rules on words, symbols and lines; sums and word lists have words of their own."""
+    count, found = len(words), []
+    lines = [line for line in prose.split("\n") if line.strip()]
+    length, bare = sum(map(len, words)) / count, 0.0
+    if sum(map(str.isalpha, words)) <= 0.8 * count:
+        worded = without_marks(prose).split()
+        bare = sum(word.upper() == word.lower() and word.isascii() for word in worded) / max(1, len(worded))
+    if (bare > 0.2 or not 3 <= length <= 10) and not _sums(prose):
+        found += [("mean_word_length", length)] if english and not 3 <= length <= 10 else []
+        found += [("words_without_letters", bare)] if bare > 0.2 else []
     if (symbols := len(_SYMBOL.findall(prose)) / count) > 0.1:
         found.append(("symbols_per_word", symbols))
-    if spaced and (wordy := sum(any(map(str.isalpha, word)) for word in words) / count) < 0.8 and not _sums(prose):
-        found.append(("words_without_letters", 1 - wordy))
-    lines = [line for line in prose.split("\n") if line.strip()]
     if len(lines) > 3 and (dots := sum(line.rstrip().endswith(("...", "…")) for line in lines) / len(lines)) > 0.3:
         found.append(("ellipsis_lines", dots))
-    if english and count >= _PAGE and _STOP_WORDS.isdisjoint(word.lower() for word in words) and not _lists(prose, lines):
+    if english and count >= _PAGE and _STOP_WORDS.isdisjoint(map(str.lower, words)) and not _enumerates(prose, lines):
         found.append(("no_stop_words", 0.0))
     return found
 
 
 def _sums(prose: str) -> bool:
     """Arithmetic: numbers with operators between them are no garbage."""
-    return len(re.findall(r"\d\s*[-+*/=×÷<>^]\s*[-(]?\d|=", prose)) >= 3
+    return len(_OPERATION.findall(prose)) >= 2
 
 
-def _lists(prose: str, lines: Sequence[str]) -> bool:
-    items = len(re.findall(r"^\s*(?:[-*•]|\d+[.)])", prose, re.MULTILINE))
-    return items > 0.5 * len(lines) or prose.count(",") > 0.15 * len(prose.split())
+def _enumerates(prose: str, lines: Sequence[str]) -> bool:
+    return len(_ITEM.findall(prose)) > 0.5 * len(lines) or prose.count(",") > 0.15 * len(prose.split())
 
 
 def _repetition(prose: str, words: Sequence[str]) -> list[tuple[str, float]]:
+    """Repeated lines, and of each family of n-grams the shortest that passes its bound."""
     found = []
     lines = [line.strip() for line in prose.split("\n") if line.strip()]
     if len(lines) > 3 and (twice := 1 - len(set(lines)) / len(lines)) > 0.3:
         found.append(("repeated_lines", twice))
-    if len(set(words)) > _REPEATED_WORDS * len(words):
+    triples = _grams(words, 3)
+    if len(triples) - len(set(triples)) < _REPEATED * len(triples) or _sums(prose):
         return found
-    total = sum(map(len, words))
-    for n, bound in _TOP.items():
-        if (share := _top_share(words, n, total)) > bound:
-            found.append((f"top_{n}gram", share))
-    for n, bound in _DUPLICATE.items():
-        if (share := _duplicate_share(words, n, total)) > bound:
-            found.append((f"duplicate_{n}grams", share))
+    total, least = sum(map(len, words)), 0.0 if len(words) >= _LONG else _SHORT_BOUND
+    for family, share, bounds in (("top", _top_share, _TOP), ("duplicate", _duplicate_share, _DUPLICATE)):
+        shares = ((n, share(words, n, total), max(bound, least)) for n, bound in bounds.items())
+        found += [(f"{family}_{n}gram", value) for n, value, bound in shares if value > bound][:1]
     return found
 
 
@@ -89,8 +93,9 @@ def _grams(words: Sequence[str], n: int) -> list[tuple[str, ...]]:
 
 
 def _top_share(words: Sequence[str], n: int, total: int) -> float:
-    gram, count = max(Counter(_grams(words, n)).items(), key=lambda item: (item[1] * sum(map(len, item[0])), item[0]))
-    return count * sum(map(len, gram)) / total if count > 1 else 0.0
+    """Characters in the n-gram that takes the most of them, all its occurrences together, as a share of all."""
+    counts = Counter(_grams(words, n))
+    return max((count * sum(map(len, gram)) for gram, count in counts.items() if count > 1), default=0) / total
 
 
 def _duplicate_share(words: Sequence[str], n: int, total: int) -> float:

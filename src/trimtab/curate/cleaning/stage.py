@@ -11,7 +11,7 @@ from trimtab.curate.cleaning.calls import Signatures, check_calls
 from trimtab.curate.cleaning.characters import clean_text, safe_text
 from trimtab.curate.cleaning.cites import check_citations, retrieved
 from trimtab.curate.cleaning.config import CleaningConfig
-from trimtab.curate.cleaning.language import Identify, by_langid, by_script
+from trimtab.curate.cleaning.language import Identify, by_langid, by_words
 from trimtab.curate.cleaning.licences import consent_of, licence_name, licence_of, licensed
 from trimtab.curate.cleaning.markers import clean_markers
 from trimtab.curate.cleaning.notes import Notes
@@ -24,13 +24,15 @@ from trimtab.curate.stage import Repair, Staged, repaired
 from trimtab.records import Example, Message, Row, ToolSchema
 
 
+_ENGLISH = ("en", "und-Latn")
+
 
 def clean_stage(rows: Sequence[Placed], config: CleaningConfig, tools: Sequence[ToolSchema] = ()) -> Staged:
     """Rows whose text, turns, calls, citations, licence and consent hold, each with its language, flags and action.
 
     ``tools``: the product's own, for rows that bring none. Raises UserError where py3langid is asked for and absent.
     """
-    bench = _Bench(config, Signatures(tools), by_langid() if config.identify == "langid" else by_script)
+    bench = _Bench(config, Signatures(tools), by_langid() if config.identify == "langid" else by_words)
     known = {name for placed in rows for turn in _results(placed.row) for name in retrieved(turn)}
     mended = [bench.mend(placed, known) for placed in rows]
     kept = [placed for placed in mended if placed is not None]
@@ -72,7 +74,7 @@ class _Bench:
         row = self._unpadded(placed, repeated, notes)
         answer = good_answer(row)
         language = self.identify(answer or _said(row))
-        flags = quality_flags(answer, english=language in ("en", "und-Latn")) if answer else {}
+        flags = quality_flags(answer, english=language in _ENGLISH) if answer else {}
         if answer and (cut := truncated(answer)):
             notes.flag("truncated", cut)
             if self.config.truncated == "drop":

@@ -76,7 +76,8 @@ def curate_(context: Context) -> dict[str, Any]:
     """The door: hygiene, duplicates, quarantine, mix. A contaminated row never passes; the report says why."""
     workspace, folder = context.workspace, context.workspace.work(f"curate-{context.key[:16]}")
     imported = _imported(workspace.store.artefacts.path(context.outputs["import"]["rows"]))
-    done = curate(imported, workspace.config.data, sealed_set(workspace), progress=context.progress)
+    tools = toolbox_of(workspace, Rehearsal()).schemas
+    done = curate(imported, workspace.config.data, sealed_set(workspace), tools=tools, progress=context.progress)
     if not done.examples:
         raise UserError(
             "no example is left after curation", field="data", fix="See `trimtab data check` for what was dropped"
@@ -92,8 +93,9 @@ def curate_(context: Context) -> dict[str, Any]:
 
 def curated_now(workspace: Workspace, progress: Progress) -> Curated:
     """The sources through the door as they are now, nothing kept: what `data check` and `data stats` report."""
-    found = import_sources(_with_harvest(workspace), workspace.root, toolbox_of(workspace, Rehearsal()).schemas)
-    return curate(found, workspace.config.data, sealed_set(workspace), progress=progress)
+    tools = toolbox_of(workspace, Rehearsal()).schemas
+    found = import_sources(_with_harvest(workspace), workspace.root, tools)
+    return curate(found, workspace.config.data, sealed_set(workspace), tools=tools, progress=progress)
 
 
 def sealed_set(workspace: Workspace) -> Quarantine:
@@ -129,9 +131,10 @@ def source_files(workspace: Workspace) -> Mapping[str, str]:
     return found
 
 
-def _sealed_files(workspace: Workspace) -> Mapping[str, str]:
+def _sealed_and_tools(workspace: Workspace) -> Mapping[str, str]:
     cases = workspace.config.cases
-    return {str(path): file_digest(workspace.path(path)) for path in (*cases.sealed, *cases.reserved, *cases.redteam)}
+    watched = (*cases.sealed, *cases.reserved, *cases.redteam, workspace.config.files.tools)
+    return {str(path): file_digest(workspace.path(path)) for path in watched}
 
 
 def _placed_json(placed: Placed) -> dict[str, Any]:
@@ -154,4 +157,4 @@ def _model_reference(workspace: Workspace) -> Any:
 
 BASE = Step("base", 1, base, sections=("train.start",), watch=_model_reference)
 IMPORT = Step("import", 1, import_, sections=("data",), watch=source_files)
-CURATE = Step("curate", CODE_VERSION, curate_, needs=("import",), sections=("data",), watch=_sealed_files)
+CURATE = Step("curate", CODE_VERSION, curate_, needs=("import",), sections=("data",), watch=_sealed_and_tools)
