@@ -46,14 +46,15 @@ def check_calls(turns: Turns, field: str, tools: Mapping[str, Signature], notes:
         )
         same = all(old is new for old, new in zip(turn.tool_calls, calls, strict=True))
         checked.append(turn if same else replace(turn, tool_calls=calls))
-    return tuple(checked)
+    same = all(old is new for old, new in zip(turns, checked, strict=True))
+    return turns if same else tuple(checked)
 
 
 def _checked(
     call: ToolCall, where: str, tools: Mapping[str, Signature], notes: Notes, *, drop: bool
 ) -> ToolCall:
     if not tools:
-        notes.flag("unchecked_calls", notes.flags.get("unchecked_calls", 0) + 1)
+        notes.unchecked += 1
         return call
     tool = tools.get(call.name)
     if tool is None:

@@ -23,7 +23,7 @@ _LEADING = re.compile(
 )
 _TRAILING = re.compile(rf"(?:\s*{_SPECIAL})+\s*\Z|\s+(?:{_HEADING}|(?:human|user|assistant):)\s*\Z", re.IGNORECASE)
 _NEXT_TURN = re.compile(
-    rf"\s*(?:<\|im_(?:start|end)\|>|<\|eot_id\|>|<\|endoftext\|>|<end_of_turn>|\[INST\]|</s>"
+    rf"\s*(?:<\|im_(?:start|end)\|>|<\|eot_id\|>|<\|endoftext\|>|<end_of_turn>|\[INST\]"
     rf"|\n\s*#{{2,3}}[ ]?(?:user|human|instruction|input)[ ]?:|\n\nHuman:[ ])",
     re.IGNORECASE,
 )
@@ -68,7 +68,8 @@ def _repaired(text: str) -> str:
 
     A script that was asked for (it opens with speakers, or stands in a fence) is left alone.
     """
-    if len(_SPEAKERS.findall(text)) > 1 and _SPEAKERS.match(text):
+    struck_through = "</s>" in text and "<s>" in text.lstrip()[3:]
+    if struck_through or (len(_SPEAKERS.findall(text)) > 1 and _SPEAKERS.match(text)):
         return text
     bare = _LEADING.sub("", text)
     if "```" not in bare and (other := _NEXT_TURN.search(bare)):

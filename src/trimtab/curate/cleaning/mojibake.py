@@ -30,6 +30,8 @@ def _class(low: int, high: int) -> str:
 
 _LEAD_2, _LEAD_3, _LEAD_4, _NEXT = _class(0xC2, 0xDF), _class(0xE0, 0xEF), _class(0xF0, 0xF4), _class(0x80, 0xBF)
 _RUN = re.compile(f"(?:{_LEAD_4}{_NEXT}{{3}}|{_LEAD_3}{_NEXT}{{2}}|{_LEAD_2}{_NEXT})+")
+_SEEN = frozenset(_BYTES) | frozenset("\ufeff\u200b\u200d")
+"""What is not printable and may still have been spoilt: codes that a second round reads, and invisible marks."""
 _CLOSING = frozenset("”’»›“‘«‹…–—®™°ºª¹²³\u00a0·")
 """What honestly follows a letter, so that a pair such as É» may stand as it is."""
 
@@ -53,7 +55,7 @@ def _read_back(match: re.Match[str]) -> str:
     except UnicodeDecodeError:
         return run
     spoilt = len(read) > 1 or _alone(run, read, match.string, match.start(), match.end())
-    return read if spoilt and all(char.isprintable() or char in "\ufeff\u00a0\u200b\u200d" for char in read) else run
+    return read if spoilt and all(char.isprintable() or char in _SEEN for char in read) else run
 
 
 def _alone(run: str, read: str, text: str, start: int, end: int) -> bool:

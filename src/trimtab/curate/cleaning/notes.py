@@ -7,12 +7,14 @@ from typing import Any
 class Notes:
     """Filled by every check in turn. ``where`` is the field a check speaks of (``messages[2]``)."""
 
-    __slots__ = ("_repairs", "flags", "refused")
+    __slots__ = ("_repairs", "flags", "refused", "unchecked")
 
     def __init__(self) -> None:
         self._repairs: dict[str, list[str]] = {}
         self.flags: dict[str, Any] = {}
         self.refused: tuple[str, str] | None = None
+        self.unchecked = 0
+        """Calls whose tool nobody described."""
 
     def repair(self, kind: str, detail: str) -> None:
         self._repairs.setdefault(kind, []).append(detail)

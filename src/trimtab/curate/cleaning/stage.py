@@ -55,6 +55,7 @@ class _Bench:
         self.repairs: list[Repair] = []
         self._contradictions: list[Contradiction] = []
         self._notes: dict[int, Notes] = {}
+        self._unchecked = 0
 
     def mend(self, placed: Placed, known: Collection[str]) -> Placed | None:
         """The row repaired in itself; None where it is dropped."""
@@ -95,6 +96,7 @@ class _Bench:
         return {
             "rows": len(rows),
             "flags": dict(sorted(flags.items())),
+            "calls": {"checked": _calls(rows) - self._unchecked, "unchecked": self._unchecked},
             "boilerplate": {"by_kind": dict(sorted(kinds.items())), "repeated": repeated.to_json()},
             "languages": _counted(rows, lambda row: str(row.labels["language"])),
             "licences": _counted(rows, lambda row: licence_name(licence_of(row.provenance))),
@@ -110,6 +112,7 @@ class _Bench:
         self.repairs += [repaired(placed, kind, detail) for kind, detail in notes.repairs()]
         after = placed if row is placed.row else replace(placed, row=row)
         self._notes[id(after)] = notes.flagged()
+        self._unchecked += notes.unchecked
         return after
 
     def _licensed(self, row: Row, notes: Notes) -> Row:
@@ -226,6 +229,10 @@ def _said(row: Row) -> str:
 
 def _asked(row: Row) -> str:
     return next((turn.content for turn in reversed(good_turns(row)) if turn.role == "user"), "")
+
+
+def _calls(rows: Sequence[Placed]) -> int:
+    return sum(len(turn.tool_calls) for placed in rows for turn in good_turns(placed.row))
 
 
 def _counted(rows: Sequence[Placed], name: Callable[[Row], str]) -> dict[str, int]:
