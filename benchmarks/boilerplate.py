@@ -39,7 +39,7 @@ class Answer:
 
 
 def measure(data: Path = DATA, limit: int = 400) -> dict[str, Any]:
-    """Shares with Wilson intervals: planted phrases flagged, repeated ones flagged, trimmed back, clean ones flagged."""
+    """Shares with intervals: planted phrases flagged, repeated ones flagged and cut, clean answers flagged."""
     human = {name: answers(data, name)[:limit] for name in HUMAN}
     model = {name: answers(data, name)[:limit] for name in MODEL}
     hosts = [one for found in (*human.values(), *model.values()) for one in found if not flags_of(one)]
@@ -76,7 +76,9 @@ def planted_known(hosts: Sequence[Answer], each: int = 6) -> list[dict[str, Any]
                 host = hosts[(turn := turn + 7) % len(hosts)]
                 planted = Answer(host.source, host.asked, plant(host.text, phrase, place))
                 held_out = number % 2 == 1
-                rows.append({"phrase": phrase, "place": place, "held_out": held_out, "flagged": bool(flags_of(planted))})
+                rows.append(
+                    {"phrase": phrase, "place": place, "held_out": held_out, "flagged": bool(flags_of(planted))}
+                )
     return rows
 
 
@@ -120,17 +122,21 @@ def answers(data: Path, name: str) -> list[Answer]:
     """The answers of a set as its people or models gave them."""
     if name in ("c4_sample", "wiki_articles"):
         rows = _rows(data / name / "original.jsonl.gz")
-        return [Answer(name, "", text) for row in rows if len((text := str(row.get("text", "")))) > 80]
+        return [Answer(name, "", text) for row in rows if len(text := str(row.get("text", ""))) > 80]
     if name == "truthfulqa":
         path = next((data / name).glob("original.jsonl*"))
-        return [Answer(name, row["question"], row["answer"][0]) for row in _rows(path) if len(row["answer"][0].split()) > 4]
-    path = next(path for kind in ("chat_sft", "tool_sft", "preference", "unpaired") for path in (data / name).glob(f"{kind}*"))
+        return [
+            Answer(name, row["question"], row["answer"][0]) for row in _rows(path) if len(row["answer"][0].split()) > 4
+        ]
+    path = next(
+        path for kind in ("chat_sft", "tool_sft", "preference", "unpaired") for path in (data / name).glob(f"{kind}*")
+    )
     found = [_last(name, row) for row in _rows(path)]
     return [one for one in found if len(one.text.split()) >= 5]
 
 
 def _last(name: str, row: dict[str, Any]) -> Answer:
-    turns = row.get("messages") or [*row["prompt"], *(row.get("chosen") or row.get("completion"))]
+    turns = row.get("messages") or [*row["prompt"], *(row.get("chosen") or row.get("completion") or ())]
     asked = next((turn["content"] for turn in reversed(turns) if turn["role"] == "user"), "")
     return Answer(name, asked, turns[-1].get("content") or "" if turns[-1]["role"] == "assistant" else "")
 

@@ -42,7 +42,8 @@ def curate(
     """Rows fit to learn from, the same for the same input and seed, and a report in which nothing is lost silently.
 
     ``system``: put before rows that carry no system prompt, so that training sees what serving will. The mix is of
-    examples; comparisons and thumbs pass it by. ``tools``: the product's own, by which calls of rows that bring none are checked.
+    examples; comparisons and thumbs pass it by.
+    ``tools``: the product's own, by which calls of rows that bring none are checked.
     """
     progress = progress or Silent()
     rows: Sequence[Placed] = [_with_system(placed, system) for placed in imported.rows]

@@ -9,7 +9,10 @@ from trimtab.text import manner
 _HEAD, _TAIL = 500, 240
 """Characters that tell the action: a refusal stands at the start, a question back at the end."""
 _SORRY = r"(?:sorry|apolog\w+|unfortunately|regret\w*|i'm afraid)"
-_UNABLE = r"(?:unable to|can't|cannot|can not|not able to|not capable of|(?:do not|don't|lack) (?:have )?the (?:ability|capability|capacity))"
+_UNABLE = (
+    r"(?:unable to|can't|cannot|can not|not able to|not capable of"
+    r"|(?:do not|don't|lack) (?:have )?the (?:ability|capability|capacity))"
+)
 _NOT_FOUND = r"(?! (?:find|locate|confirm|verify|determine|see|tell|recall|say)\b)"
 _DECLINES = re.compile(
     rf"\b{_SORRY}\b[^.!?\n]{{0,90}}\b{_UNABLE}\b{_NOT_FOUND}"
@@ -23,18 +26,27 @@ _MORALISES = re.compile(
     r"|\b(?:is|are|be) (?:both )?(?:illegal|unethical|morally wrong|deeply wrong)\b"
 )
 _ADMITS = re.compile(
-    r"\bi (?:do not|don't) (?:currently )?have (?:any |the |that |this |specific |enough |more |exact |detailed |real-time )*"
+    r"\bi (?:do not|don't) (?:currently )?have (?:any |the |that |this |specific |enough |more |exact |detailed "
+    r"|real-time )*"
     r"(?:information|details|data|knowledge|an answer|figures|records)\b"
-    r"|\b(?:no|not enough|insufficient) (?:specific |relevant )?(?:information|details|data) (?:is|was|about|on|regarding|to)\b"
+    r"|\b(?:no|not enough|insufficient) (?:specific |relevant )?(?:information|details|data) (?:is|was|about|on"
+    r"|regarding|to)\b"
 )
 _NO_OPINION = re.compile(
-    r"\bas an? (?:ai|artificial|language)[^.!?\n]{0,60}(?:do not|don't) (?:have|hold|possess) (?:any )?(?:personal|feelings|opinions|beliefs|"
+    r"\bas an? (?:ai|artificial|language)[^.!?\n]{0,60}(?:do not|don't) (?:have|hold|possess) (?:any )?(?:personal"
+    r"|feelings|opinions|beliefs|"
     r"emotions)[^.!?\n]{0,60}(?:[.!]? ?(?:however|but|that said|nevertheless))"
 )
-_MEANT = re.compile(r"\A\W*(?:(?:do|did) you mean|are you (?:asking|referring|looking|talking)|which (?:one|of)|by [^.?!\n]{1,40}, do you)\b")
-_CONFIRMS = re.compile(r"\bi(?:'d| would)? (?:need|have) to (?:confirm|know|clarify)\b|\bto (?:proceed|continue),? i need\b")
+_MEANT = re.compile(
+    r"\A\W*(?:(?:do|did) you mean|are you (?:asking|referring|looking|talking)|which (?:one|of)"
+    r"|by [^.?!\n]{1,40}, do you)\b"
+)
+_CONFIRMS = re.compile(
+    r"\bi(?:'d| would)? (?:need|have) to (?:confirm|know|clarify)\b|\bto (?:proceed|continue),? i need\b"
+)
 _OFFERS = re.compile(
-    r"\b(?:would you like (?:me to|more|to know|some|any|to see|to hear)|shall i|do you want me to|should i (?:go|continue)"
+    r"\b(?:would you like (?:me to|more|to know|some|any|to see|to hear)|shall i|do you want me to|should i (?:go"
+    r"|continue)"
     r"|what do you think|would you like to (?:order|proceed|hear|know|see))\b[^?\n]{0,120}\?\W*\Z"
 )
 

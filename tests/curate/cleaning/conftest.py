@@ -8,7 +8,7 @@ import pytest
 from trimtab.curate import Placed
 from trimtab.curate.cleaning import CleaningConfig, clean_stage
 from trimtab.curate.stage import Staged
-from trimtab.records import Example, Message, Row
+from trimtab.records import Example, Message, Role, Row
 
 Clean = Callable[..., Staged]
 
@@ -29,7 +29,7 @@ def chat() -> Callable[..., Example]:
     """An example of turns written as ``role: text`` in turn, user first, or as messages."""
 
     def make(*turns: str | Message, **fields: Any) -> Example:
-        roles = ("user", "assistant")
+        roles: tuple[Role, Role] = ("user", "assistant")
         made = (turn if isinstance(turn, Message) else Message(roles[i % 2], turn) for i, turn in enumerate(turns))
         return Example(tuple(made), **{"labels": {"action": "answer"}, **fields})
 

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from trimtab.curate.cleaning.schemas import coerced, signature_of
 from trimtab.records import Comparison, Example, Message, ToolCall, Unpaired
 
-WEATHER = {
+WEATHER: dict[str, Any] = {
     "type": "function",
     "function": {
         "name": "weather",
@@ -148,7 +148,10 @@ def test_an_id_given_twice_is_numbered_with_its_result(clean: Any) -> None:
 def test_two_calls_at_once_with_one_id_keep_their_results_in_order(clean: Any) -> None:
     both = (ToolCall("weather", {"city": "Rome"}, "c"), ToolCall("weather", {"city": "Oslo"}, "c"))
     results = (Message("tool", "sun", tool_call_id="c"), Message("tool", "snow", tool_call_id="c"))
-    row = Example((Message("user", "Both?"), Message("assistant", tool_calls=both), *results, Message("assistant", "Sun, snow.")), tools=(WEATHER,))
+    row = Example(
+        (Message("user", "Both?"), Message("assistant", tool_calls=both), *results, Message("assistant", "Sun, snow.")),
+        tools=(WEATHER,),
+    )
     messages = clean(row).rows[0].row.messages
     assert [call.id for call in messages[1].tool_calls] == [turn.tool_call_id for turn in messages[2:4]] == ["c", "c-2"]
 

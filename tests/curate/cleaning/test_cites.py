@@ -7,7 +7,10 @@ import pytest
 
 from trimtab.records import Comparison, Example, Message, ToolCall
 
-PASSAGES = [{"id": "p1", "title": "t", "text": "Kettles go back within thirty days."}, {"id": "kb-2", "text": "No fee."}]
+PASSAGES = [
+    {"id": "p1", "title": "t", "text": "Kettles go back within thirty days."},
+    {"id": "kb-2", "text": "No fee."},
+]
 
 
 def found(answer: str, passages: Any = PASSAGES) -> Example:
@@ -20,7 +23,9 @@ def found(answer: str, passages: Any = PASSAGES) -> Example:
     return Example(turns, labels={"action": "answer"})
 
 
-@pytest.mark.parametrize("answer", ["Within thirty days [p1].", "Free [p1, kb-2].", "See [the page](http://x.y/z).", "`a[p9]` [p1]"])
+@pytest.mark.parametrize(
+    "answer", ["Within thirty days [p1].", "Free [p1, kb-2].", "See [the page](http://x.y/z).", "`a[p9]` [p1]"]
+)
 def test_what_cites_its_passages_passes_unchanged(clean: Any, answer: str) -> None:
     done = clean(found(answer))
     assert done.rows[0].row.messages[-1].content == answer
@@ -50,7 +55,9 @@ def test_by_setting_only_the_marker_goes_and_is_reported(clean: Any, before: str
 
 
 def test_without_a_search_only_an_id_that_the_data_knows_is_a_citation(clean: Any) -> None:
-    plain = Example((Message("user", "How long?"), Message("assistant", "Thirty days [p1], [sic].")), labels={"action": "answer"})
+    plain = Example(
+        (Message("user", "How long?"), Message("assistant", "Thirty days [p1], [sic].")), labels={"action": "answer"}
+    )
     assert clean(plain).rows
     done = clean(found("Thirty days [p1]."), plain)
     assert [drop.line for drop in done.drops] == [2]

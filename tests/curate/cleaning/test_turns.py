@@ -19,11 +19,12 @@ def turns(*said: tuple[Role, str]) -> tuple[Message, ...]:
     return tuple(Message(role, text) for role, text in said)
 
 
+ROLES: tuple[Role, ...] = ("user", "assistant", "system")
 ANY_TURNS = st.lists(
-    st.tuples(st.sampled_from(["user", "assistant", "system"]), st.sampled_from(["", "Why?", "Because it is so."])),
+    st.builds(Message, st.sampled_from(ROLES), st.sampled_from(["", "Why?", "Because it is so."])),
     min_size=1,
     max_size=7,
-).map(lambda said: turns(*said))
+).map(tuple)
 
 
 @given(ANY_TURNS, st.booleans())

@@ -11,16 +11,22 @@ from trimtab.curate.cleaning.phrases import ANYWHERE, CLOSINGS, OPENINGS, WHOLE,
 from trimtab.text import content_words
 
 _OPENINGS, _CLOSINGS, _ANYWHERE = bank(OPENINGS), bank(CLOSINGS), bank(ANYWHERE)
-_HINTS = (" ai", "artificial", "language model", "virtual", "chatbot", "chat bot", "machine learning", "computer program")
-_HINTS += ("my knowledge", "my training", "openai", "as of my", "have personal", "have feelings", "have emotions", "real-time")
-_HINTS += ("advice", "consult", "seek ", "guidance from", "help from", "purposes", "i'm not a", "i am not a", "substitute")
-_HINTS += ("replacement", "please note", "please be", "please keep", "please bear", "please rem", "is important", "'s important")
-_HINTS += ("is worth", "'s worth", "is crucial", "'s crucial", "is essential", "'s essential", "guarantee", "responsib")
-_HINTS += ("inaccurate", "out of date", "outdated", "up to date", "up-to-date", "errors", "disclaimer")
+# fmt: off
+_HINTS = (
+    " ai", "artificial", "language model", "virtual", "chatbot", "chat bot", "machine learning", "computer program",
+    "my knowledge", "my training", "openai", "as of my", "have personal", "have feelings", "have emotions",
+    "real-time", "advice", "consult", "seek ", "guidance from", "help from", "purposes", "i'm not a", "i am not a",
+    "substitute", "replacement", "please note", "please be", "please keep", "please bear", "please rem",
+    "is important", "'s important", "is worth", "'s worth", "is crucial", "'s crucial", "is essential",
+    "'s essential", "guarantee", "responsib", "inaccurate", "out of date", "outdated", "up to date", "up-to-date",
+    "errors", "disclaimer",
+)
+# fmt: on
 """One of these stands in every phrase of ``ANYWHERE``; a text without any is not searched."""
 _LETTER = re.compile(
     r"\b(?:write|draft|compose|generate|create|reply|respond|rewrite|edit|improve|translate)\b[^.?!\n]{0,80}"
-    r"\b(?:letter|e-?mail|message|memo|note|reply|response|card|invitation|speech|toast|review)\b|^dear\b|\bregards\b", re.I | re.M
+    r"\b(?:letter|e-?mail|message|memo|note|reply|response|card|invitation|speech|toast|review)\b|^dear\b|\bregards\b",
+    re.I | re.M,
 )
 _OPENING_REACH, _CLOSING_REACH = 260, 240
 _DIGIT, _WITH_DIGIT = re.compile(r"\d"), 5
@@ -59,7 +65,9 @@ def count_repeated(answers: Iterable[tuple[str, str]], share: float, least: int)
         rows[source] += 1
         seen.update({(source, edge, key_of(text)) for edge, text in edges_of(answer)})
     enough = {source: max(least, share * count) for source, count in rows.items()}
-    return Repeated({item: n for item, n in seen.items() if n >= enough[item[0]] * (_WITH_DIGIT if _DIGIT.search(item[2]) else 1)})
+    return Repeated(
+        {item: n for item, n in seen.items() if n >= enough[item[0]] * (_WITH_DIGIT if _DIGIT.search(item[2]) else 1)}
+    )
 
 
 def edges_of(answer: str) -> list[tuple[str, str]]:

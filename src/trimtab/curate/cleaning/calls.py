@@ -50,9 +50,7 @@ def check_calls(turns: Turns, field: str, tools: Mapping[str, Signature], notes:
     return turns if same else tuple(checked)
 
 
-def _checked(
-    call: ToolCall, where: str, tools: Mapping[str, Signature], notes: Notes, *, drop: bool
-) -> ToolCall:
+def _checked(call: ToolCall, where: str, tools: Mapping[str, Signature], notes: Notes, *, drop: bool) -> ToolCall:
     if not tools:
         notes.unchecked += 1
         return call
@@ -110,7 +108,7 @@ def _asked_by(result: Message, pending: Sequence[ToolCall]) -> ToolCall | None:
 
 
 def _own_ids(turns: Turns, field: str, notes: Notes) -> Turns:
-    """Ids that were given twice get a number, with the results that follow them: the first result has the first call."""
+    """Ids that were given twice get a number, and so do the results that follow them, in their order."""
     given = [call.id for turn in turns for call in turn.tool_calls if call.id]
     if len(set(given)) == len(given):
         return turns

@@ -19,7 +19,9 @@ _BREAKS = re.compile("[\x0b\x0c\u2028\u2029]")
 _WIDE = "\u3000"
 _CJK = re.compile("[\u3040-\u30ff\u3400-\u9fff\uac00-\ud7af\uff00-\uffef]")
 _RIGHT_TO_LEFT = re.compile("[\u0590-\u08ff\ufb1d-\ufdff\ufe70-\ufefc]")
-_INVISIBLE = re.compile("[\u00ad\u034f\u061c\u180e\u200b\u202a-\u202e\u2060-\u2064\ufeff\ufff9-\ufffb\U000e0100-\U000e01ef]")
+_INVISIBLE = re.compile(
+    "[\u00ad\u034f\u061c\u180e\u200b\u202a-\u202e\u2060-\u2064\ufeff\ufff9-\ufffb\U000e0100-\U000e01ef]"
+)
 _DIRECTION = re.compile("[\u200e\u200f\u2066-\u2069]")
 _JOINER = re.compile("(?<![^\x00-\x7f])[\u200c\u200d]+|[\u200c\u200d]+(?![^\x00-\x7f])")
 _TAG = re.compile("[\U000e0000-\U000e007f]")
@@ -109,7 +111,7 @@ def _meant(char: str) -> str:
 
 
 def _invisible(text: str) -> str:
-    """Marks that nobody sees and a tokenizer does; joiners stay between letters that need them, flags keep their tags."""
+    """Without marks that nobody sees; joiners stay between letters that need them, and flags keep their tags."""
     text = _JOINER.sub("", _INVISIBLE.sub("", text))
     if not _RIGHT_TO_LEFT.search(text):
         text = _DIRECTION.sub("", text)
@@ -143,7 +145,7 @@ def _first_line(text: str) -> str:
     """Blank lines before the text go, and an indent of up to three spaces: four may be code."""
     bare = re.sub(r"\A(?:[ \t]*\n)+", "", text)
     indent = len(bare) - len(bare.lstrip(" \t"))
-    return bare[indent:] if indent < 4 and "\t" not in bare[:indent] or "\n" not in bare else bare
+    return bare[indent:] if (indent < 4 and "\t" not in bare[:indent]) or "\n" not in bare else bare
 
 
 _WHOLE: tuple[Step, ...] = (

@@ -35,9 +35,7 @@ def retrieved(turn: Message) -> Mapping[str, str]:
     return {str(row["id"]): str(row["text"]) for row in good}
 
 
-def check_citations(
-    turns: Turns, start: int, field: str, known: Collection[str], mode: Mode, notes: Notes
-) -> Turns:
+def check_citations(turns: Turns, start: int, field: str, known: Collection[str], mode: Mode, notes: Notes) -> Turns:
     """The turns from ``start`` on, each assistant turn citing only what was found before it.
 
     ``known``: ids of passages anywhere in the data, by which a citation is told from a mere bracket in rows that

@@ -24,9 +24,7 @@ def closing_start(text: str) -> int:
     last = 0 if base == 0 else len(text)
     for end in _END.finditer(tail):
         begin = _after(tail, end.end())
-        if begin < len(tail) and (
-            end.group() == "\n" or not _NO_END.search(tail[max(0, end.start() - 8) : end.end()])
-        ):
+        if begin < len(tail) and (end.group() == "\n" or not _NO_END.search(tail[max(0, end.start() - 8) : end.end()])):
             last = base + begin
     return last
 

@@ -1,5 +1,6 @@
 """The language of a text: by script, and by small words in Latin script; or by py3langid, where that is asked for."""
 
+import importlib
 import re
 from collections.abc import Callable
 from typing import Any
@@ -74,7 +75,7 @@ def by_words(text: str) -> str:
 def by_langid() -> Identify:
     """Identification by py3langid (97 languages, Lui and Baldwin 2012). Raises UserError where it is not installed."""
     try:
-        from py3langid import langid
+        langid = importlib.import_module("py3langid").langid
     except ImportError as error:
         raise UserError(
             "languages are to be told by py3langid, which is not installed",

@@ -50,11 +50,18 @@ _SPDX = {
     "other": "LicenseRef-other",
     "": NONE,
 }
-_CREATIVE = re.compile(r"(?:cc|creative commons)((?: (?:by|nc|nd|sa|attribution|non ?commercial|no ?deriv\w*|share ?alike))+)(?: (\d)(?: (\d))?)?")
+_CREATIVE = re.compile(
+    r"(?:cc|creative commons)((?: (?:by|nc|nd|sa|attribution|non ?commercial|no ?deriv\w*"
+    r"|share ?alike))+)(?: (\d)(?: (\d))?)?"
+)
 _PARTS = {"attribution": "BY", "noncommercial": "NC", "sharealike": "SA"}
-_NOISE = re.compile(r"\b(?:the|licen[cs]e[ds]?|version|v(?=\d)|international|intl|unported|generic|public(?! domain)|software)\b")
+_NOISE = re.compile(
+    r"\b(?:the|licen[cs]e[ds]?|version|international|intl|unported|generic|public(?! domain)|software)\b"
+)
 _YES = frozenset(("true", "yes", "y", "given", "granted", "opt in", "opted in", "opt-in", "explicit", "1"))
-_NO = frozenset(("false", "no", "n", "refused", "denied", "withdrawn", "revoked", "opt out", "opted out", "opt-out", "0"))
+_NO = frozenset(
+    ("false", "no", "n", "refused", "denied", "withdrawn", "revoked", "opt out", "opted out", "opt-out", "0")
+)
 
 
 def licence_name(value: Any) -> str:
@@ -62,7 +69,8 @@ def licence_name(value: Any) -> str:
     if value is None:
         return NONE
     text = str(value).strip()
-    plain = " ".join(_NOISE.sub(" ", re.sub(r"[^a-z0-9]+", " ", text.casefold().replace("v.", "v"))).split())
+    said = re.sub(r"\bv\.?(?=\d)", "", text.casefold())
+    plain = " ".join(_NOISE.sub(" ", re.sub(r"[^a-z0-9]+", " ", said)).split())
     if (known := _SPDX.get(plain)) is not None:
         return known
     if (creative := _CREATIVE.fullmatch(plain)) is not None:

@@ -1,4 +1,4 @@
-"""Role markers and special tokens that leaked into what the assistant says: stripped at the edges, cut in the middle."""
+"""Role markers and special tokens that leaked into answers: stripped at the edges, cut off in the middle."""
 
 import re
 from collections.abc import Sequence
@@ -23,13 +23,17 @@ _LEADING = re.compile(
 )
 _TRAILING = re.compile(rf"(?:\s*{_SPECIAL})+\s*\Z|\s+(?:{_HEADING}|(?:human|user|assistant):)\s*\Z", re.IGNORECASE)
 _NEXT_TURN = re.compile(
-    rf"\s*(?:<\|im_(?:start|end)\|>|<\|eot_id\|>|<\|endoftext\|>|<end_of_turn>|\[INST\]"
-    rf"|\n\s*#{{2,3}}[ ]?(?:user|human|instruction|input)[ ]?:|\n\nHuman:[ ])",
+    r"\s*(?:<\|im_(?:start|end)\|>|<\|eot_id\|>|<\|endoftext\|>|<end_of_turn>|\[INST\]"
+    r"|\n\s*#{2,3}[ ]?(?:user|human|instruction|input)[ ]?:|\n\nHuman:[ ])",
     re.IGNORECASE,
 )
 _ANY = re.compile(rf"{_SPECIAL}|^{_HEADING}", re.IGNORECASE | re.MULTILINE)
-_HINTS = ("<|", "<｜", "inst]", "sys>", "<s>", "</s>", "_of_turn>", "##", "human:", "user:", "assistant:", "chatgpt:", "ai:")
-_HINTS += ("bot:", "human :", "user :", "assistant :", "instruction:", "response:", "instruction :", "response :")
+# fmt: off
+_HINTS = (
+    "<|", "<｜", "inst]", "sys>", "<s>", "</s>", "_of_turn>", "##", "human:", "user:", "assistant:", "chatgpt:", "ai:",
+    "bot:", "human :", "user :", "assistant :", "instruction:", "response:", "instruction :", "response :",
+)
+# fmt: on
 _ASKED = re.compile(r"\A\s*(?:#{2,3}[ ]?)?(?:human|user|instruction)[ ]?:[ \t\n]+(?=\S)", re.IGNORECASE)
 _PROMPT_TAIL = re.compile(r"\s+(?:#{2,3}[ ]?)?(?:assistant|response)[ ]?:\s*\Z", re.IGNORECASE)
 _SPEAKERS = re.compile(r"^[ \t]*(?:human|user|assistant|ai|bot):[ \t]", re.IGNORECASE | re.MULTILINE)

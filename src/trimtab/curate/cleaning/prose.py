@@ -3,11 +3,14 @@
 import re
 
 _BLOCKS = re.compile(
-    r"```.*?(?:```|\Z)|~~~.*?(?:~~~|\Z)|\$\$.*?\$\$|\\\[.*?\\\]|\\\(.*?\\\)|`[^`\n]+`|\$[^$\n]{1,200}\$|https?://\S+", re.DOTALL
+    r"```.*?(?:```|\Z)|~~~.*?(?:~~~|\Z)|\$\$.*?\$\$|\\\[.*?\\\]|\\\(.*?\\\)|`[^`\n]+`|\$[^$\n]{1,200}\$|https?://\S+",
+    re.DOTALL,
 )
 _LINE_WISE = re.compile(r"^(?:[ \t]*\||    |\t).*$|^[^|\n]+\|[^|\n]+\|.*$", re.MULTILINE)
 _MARK = re.compile(r"^[ \t]*(?:[-*+•]|\d{1,3}[.)])[ \t]+", re.MULTILINE)
-_CODE_LINE = re.compile(r"[;{}]\s*$|^\s*(?:def|class|import|from|return|if|for|while|#include|public|var|let|const)\b.*[:;({]?$")
+_CODE_LINE = re.compile(
+    r"[;{}]\s*$|^\s*(?:def|class|import|from|return|if|for|while|#include|public|var|let|const)\b.*[:;({]?$"
+)
 
 
 def prose_of(text: str) -> str:

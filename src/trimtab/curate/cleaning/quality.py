@@ -16,7 +16,9 @@ _TOP = {2: 0.20, 3: 0.18, 4: 0.16}
 """Share of characters in the most frequent n-gram (Rae et al. 2021, table A1)."""
 _DUPLICATE = {5: 0.15, 6: 0.14, 7: 0.13, 8: 0.12, 9: 0.11, 10: 0.10}
 """Share of characters in n-grams that come more than once (ibid.)."""
-_PLACEHOLDER = re.compile(r"lorem ipsum|enable javascript|javascript is (?:disabled|required)|terms of use\b.*\bprivacy", re.I)
+_PLACEHOLDER = re.compile(
+    r"lorem ipsum|enable javascript|javascript is (?:disabled|required)|terms of use\b.*\bprivacy", re.I
+)
 _SYMBOL = re.compile(r"#+|\.\.\.|…")
 _OPERATION = re.compile(r"\d[)%\s]*[-+*/=×÷<>^x][-\s($£€]*\d|=")
 _ITEM = re.compile(r"^\s*(?:[-*•]|\d+[.)])", re.MULTILINE)
@@ -45,15 +47,10 @@ def quality_flags(text: str, *, english: bool = True) -> dict[str, float]:
 
 def _shape(prose: str, words: Sequence[str], english: bool) -> list[tuple[str, float]]:
     """Gopher's rules on words, symbols and lines; sums and word lists have words of their own."""
-    count, found = len(words), []
+    count, found = len(words), list[tuple[str, float]]()
     lines = [line for line in prose.split("\n") if line.strip()]
-    length, bare = sum(map(len, words)) / count, 0.0
-    if sum(map(str.isalpha, words)) <= 0.8 * count:
-        worded = without_marks(prose).split()
-        bare = sum(word.upper() == word.lower() and word.isascii() for word in worded) / max(1, len(worded))
-    if (bare > 0.2 or not 3 <= length <= 10) and not _sums(prose):
-        found += [("mean_word_length", length)] if english and not 3 <= length <= 10 else []
-        found += [("words_without_letters", bare)] if bare > 0.2 else []
+    if not 3 <= sum(map(len, words)) / count <= 10 or sum(map(str.isalpha, words)) <= 0.8 * count:
+        found += _wording(prose, english)
     if (symbols := len(_SYMBOL.findall(prose)) / count) > 0.1:
         found.append(("symbols_per_word", symbols))
     if len(lines) > 3 and (dots := sum(line.rstrip().endswith(("...", "…")) for line in lines) / len(lines)) > 0.3:
@@ -61,6 +58,17 @@ def _shape(prose: str, words: Sequence[str], english: bool) -> list[tuple[str, f
     if english and count >= _PAGE and _STOP_WORDS.isdisjoint(map(str.lower, words)) and not _enumerates(prose, lines):
         found.append(("no_stop_words", 0.0))
     return found
+
+
+def _wording(prose: str, english: bool) -> list[tuple[str, float]]:
+    """The length of words, and those without a letter, list marks not counted."""
+    words = without_marks(prose).split()
+    if not words or _sums(prose):
+        return []
+    length = sum(map(len, words)) / len(words)
+    bare = sum(word.upper() == word.lower() and word.isascii() for word in words) / len(words)
+    found = [("mean_word_length", length)] if english and not 3 <= length <= 10 else []
+    return [*found, ("words_without_letters", bare)] if bare > 0.2 else found
 
 
 def _sums(prose: str) -> bool:

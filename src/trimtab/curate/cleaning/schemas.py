@@ -101,7 +101,9 @@ def _read(value: Any, kind: str) -> tuple[Any] | None:
     except (ValueError, RecursionError):
         return None
     exact = not isinstance(read, float | int) or isinstance(read, bool) or json.dumps(read) == value
-    return (read,) if isinstance(read, _MEANT[kind]) and exact and (kind == "boolean") == isinstance(read, bool) else None
+    return (
+        (read,) if isinstance(read, _MEANT[kind]) and exact and (kind == "boolean") == isinstance(read, bool) else None
+    )
 
 
 _MEANT: Mapping[str, tuple[type, ...]] = {

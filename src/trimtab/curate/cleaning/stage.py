@@ -1,4 +1,4 @@
-"""The door's first stage: every row read once for what is broken, once more for what repeats over rows and is flagged."""
+"""The door's first stage: every row read once for what is broken, once more for what is flagged and repeats."""
 
 from collections import Counter
 from collections.abc import Callable, Collection, Mapping, Sequence
@@ -22,7 +22,6 @@ from trimtab.curate.cleaning.turns import mend_turns
 from trimtab.curate.place import Drop, Placed, dropped
 from trimtab.curate.stage import Repair, Staged, repaired
 from trimtab.records import Example, Message, Row, ToolSchema
-
 
 _ENGLISH = ("en", "und-Latn")
 
@@ -171,11 +170,10 @@ def mend_conversation(row: Row, config: CleaningConfig, notes: Notes) -> Row:
         same = all(old is new for old, new in zip(fields[name], turns, strict=True))
         fields[name] = fields[name] if same else turns
     first = next(iter(fields))
-    whole = isinstance(row, Example)
     before = fields[first]
-    fields[first] = mend_turns(before, first, notes, ends_with_answer=whole)
-    if whole and len(fields) > 1 and before[-1].role != "assistant" and fields[first] is not before:
-        notes.repair("dangling turns", f"{len(fields) - 1} rejected companions of the cut turns left out")
+    fields[first] = mend_turns(before, first, notes, ends_with_answer=isinstance(row, Example))
+    if isinstance(row, Example) and row.rejected and before[-1].role != "assistant" and fields[first] is not before:
+        notes.repair("dangling turns", f"{len(row.rejected)} rejected companions of the cut turns left out")
         return replace(row, messages=fields[first], rejected=())
     return with_fields(row, fields)
 

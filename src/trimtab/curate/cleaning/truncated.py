@@ -9,7 +9,10 @@ _ITEM = re.compile(r"^\s*(?:[-*+•]|\d{1,3}[.)]|#{1,6}|>|\|)")
 _NO_PROSE = re.compile(r"https?://|www\.|\\[a-z]+|[={}<>]|\$[^$]+\$|^\s{4}|\|")
 _LEAST_WORDS = 12
 _HANGING = (",", "(", "[", "{", " -", " –", " —", "\\")
-_JOINS = frozenset("a an the and or but of to in on for with by from as at that which is are was were be if than".split())
+_JOINS = frozenset(
+    ("a", "an", "the", "and", "or", "but", "of", "to", "in", "on", "for", "with", "by", "from", "as", "at")
+)
+_JOINS |= frozenset(("that", "which", "is", "are", "was", "were", "be", "if", "than"))
 
 
 def truncated(text: str) -> str | None:
