@@ -60,6 +60,8 @@ class SourceConfig(_Section):
     domain: str | None = Field(default=None, description="The domain label of rows that carry none.")
     limit: int | None = Field(default=None, ge=1, description="At most so many rows, chosen by hash.")
     weight: float = Field(default=1.0, gt=0, description="Odds of a row of this source in the mix, against the others.")
+    license: str | None = Field(default=None, description="The licence of rows that name none: `CC-BY-4.0`.")
+    consent: bool | None = Field(default=None, description="Whether those behind rows that do not say it agreed.")
     split: Side = Field(default="all", description="train or sealed: only the rows on that side of the split.")
     passage_words: int = Field(default=60, ge=8, description="grounded_qa: words that are kept of each passage.")
 

@@ -181,13 +181,19 @@ def _labelled(row: Row, raw: Raw, source: SourceConfig, name: str) -> Row:
     about = raw.value.get("meta") if isinstance(raw.value.get("meta"), Mapping) else {}
     domain = row.labels.get("domain") or source.domain or about.get("domain") or name
     labels = {**row.labels, "domain": str(domain)}
-    provenance = {"source": name, **row.provenance, "file": raw.file, "line": raw.line}
+    provenance = {"source": name, **_granted(source, row), **row.provenance, "file": raw.file, "line": raw.line}
     if about.get("id"):
         provenance.setdefault("origin", str(about["id"]))
     if isinstance(row, Example) and "action" not in labels:
         labels["action"] = action_of(row.messages)
         provenance["action"] = "told from the last turn"
     return replace(row, labels=labels, provenance=provenance)
+
+
+def _granted(source: SourceConfig, row: Row) -> dict[str, Any]:
+    """The source's licence and consent, for rows that say nothing of their own."""
+    granted = {} if source.consent is None else {"consent": source.consent}
+    return granted if source.license is None or "licence" in row.provenance else {**granted, "license": source.license}
 
 
 def _limited(rows: tuple[Placed, ...], limit: int | None, seed: int) -> tuple[Placed, ...]:

@@ -69,7 +69,7 @@ def by_words(text: str) -> str:
         for language in _OF_WORD.get(word, ()):
             scores[language] = scores.get(language, 0.0) + 1 / len(_OF_WORD[word])
     best = max(scores, key=scores.__getitem__, default="")
-    return best if scores.get(best, 0) >= max(1.0, len(said) / 20) else f"{UNKNOWN}-Latn"
+    return best if scores.get(best, 0) >= max(1.5, len(said) / 20) else f"{UNKNOWN}-Latn"
 
 
 def by_langid() -> Identify:

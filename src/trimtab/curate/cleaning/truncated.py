@@ -2,12 +2,13 @@
 
 import re
 
-_FENCE = re.compile(r"^[ ]{0,3}(?:```|~~~)", re.MULTILINE)
-_TERMINAL = tuple(".!?…。！？:;\"'”’»)]}>*_`|~%$€£°™®/\\=+#-–—" + "”")
+_TILDES = re.compile(r"^[ ]{0,3}~~~", re.MULTILINE)
 _ENDS_SENTENCE = re.compile(r"[.!?…。！？][\"'”’»)\]*_]*\s*$")
 _ITEM = re.compile(r"^\s*(?:[-*+•]|\d{1,3}[.)]|#{1,6}|>|\|)")
 _NO_PROSE = re.compile(r"https?://|www\.|\\[a-z]+|[={}<>]|\$[^$]+\$|^\s{4}|\|")
 _LEAST_WORDS = 12
+_SIGNING = 6
+"""Words of a line before a name ("Looking forward to it,")."""
 _HANGING = (",", "(", "[", "{", " -", " –", " —", "\\")
 _JOINS = frozenset(
     ("a", "an", "the", "and", "or", "but", "of", "to", "in", "on", "for", "with", "by", "from", "as", "at")
@@ -21,15 +22,17 @@ def truncated(text: str) -> str | None:
     A text of a few words, a list, verse, code, a formula or an address may end without a full stop; prose whose
     other lines all have one may not.
     """
-    if len(_FENCE.findall(text)) % 2 if "```" in text or "~~~" in text else False:
+    if text.count("```") % 2 or len(_TILDES.findall(text)) % 2:
         return "inside a code fence"
     bare = text.rstrip()
-    if bare.endswith(_TERMINAL) and not bare.endswith(_HANGING):
+    if not bare[-1:].isalpha() and not bare.endswith(_HANGING):
         return None
     lines = [line for line in bare.split("\n") if line.strip()]
     last = lines[-1] if lines else ""
     words = last.split()
     if len(bare.split(None, _LEAST_WORDS)) <= _LEAST_WORDS or not words or _NO_PROSE.search(last):
+        return None
+    if bare.endswith(",") and len(words) <= _SIGNING:
         return None
     if bare.endswith(_HANGING) or (words[-1].casefold() in _JOINS and words[-1].islower()):
         return "mid-sentence"
