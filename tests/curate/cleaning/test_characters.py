@@ -19,6 +19,7 @@ NASTY = st.text(
     max_size=60,
 )
 HONEST = [
+    "Île-de-France, Ïambe, RÃ² e IRMÃ; Â é ª",
     "L’été à Besançon : « ça va ? » — œuvre, naïve, 25 °C.",
     "IRMÃ» e CAFÉ» ficam como estão; À propos, Ângela e Ã.",
     "„MÄ“ und ÄÖÜ: groß, 50 €, § 12.",
@@ -40,7 +41,14 @@ def test_honest_text_is_never_repaired(text: str) -> None:
 
 @pytest.mark.parametrize(
     "text",
-    ["It’s “fine” – really…", "café, naïve, über, señor", "100 € or £50 at 25 °C", "Привет, как дела", "日本語 😀 ok"],
+    [
+        "It’s “fine” – really…",
+        "café, naïve, über, señor",
+        "100 € or £50 at 25 °C",
+        "Привет, как дела",
+        "日本語 😀 ok",
+        "São Tomé, Röntgen: β-(1,4) and θ",
+    ],
 )
 @pytest.mark.parametrize("times", [1, 2])
 def test_text_read_in_the_wrong_encoding_is_read_back(text: str, times: int) -> None:

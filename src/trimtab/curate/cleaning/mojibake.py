@@ -30,8 +30,8 @@ def _class(low: int, high: int) -> str:
 
 _LEAD_2, _LEAD_3, _LEAD_4, _NEXT = _class(0xC2, 0xDF), _class(0xE0, 0xEF), _class(0xF0, 0xF4), _class(0x80, 0xBF)
 _RUN = re.compile(f"(?:{_LEAD_4}{_NEXT}{{3}}|{_LEAD_3}{_NEXT}{{2}}|{_LEAD_2}{_NEXT})+")
-_SEEN = frozenset(_BYTES) | frozenset("\ufeff\u200b\u200d")
-"""What is not printable and may still have been spoilt: codes that a second round reads, and invisible marks."""
+_LOST_SPACE = re.compile(r"(?<=[a-z0-9.,;:!?)%])Â(?= |$)")
+"""What is left of a no-break space whose second byte became a plain one."""
 _CLOSING = frozenset("”’»›“‘«‹…–—®™°ºª¹²³\u00a0·")
 """What honestly follows a letter, so that a pair such as É» may stand as it is."""
 
@@ -41,7 +41,7 @@ def fix_mojibake(text: str) -> str:
     if text.isascii():
         return text
     for _ in range(_ROUNDS):
-        fixed = _RUN.sub(_read_back, text)
+        fixed = _LOST_SPACE.sub("", _RUN.sub(_read_back, text))
         if fixed == text:
             break
         text = fixed
@@ -55,7 +55,12 @@ def _read_back(match: re.Match[str]) -> str:
     except UnicodeDecodeError:
         return run
     spoilt = len(read) > 1 or _alone(run, read, match.string, match.start(), match.end())
-    return read if spoilt and all(char.isprintable() or char in _SEEN for char in read) else run
+    return read if spoilt and all(_is_text(char) for char in read) else run
+
+
+def _is_text(char: str) -> bool:
+    """Printable, a space, an invisible mark, or a code that a second round reads."""
+    return char.isprintable() or char in _BYTES or unicodedata.category(char) in ("Zs", "Cf")
 
 
 def _alone(run: str, read: str, text: str, start: int, end: int) -> bool:
@@ -65,7 +70,9 @@ def _alone(run: str, read: str, text: str, start: int, end: int) -> bool:
         return True
     if len(run) == 3:
         punctuation = run[0] == "â" and unicodedata.category(read)[0] in "PSZC"
-        return punctuation or not set(run[1:]) <= _CLOSING
+        return punctuation or after.islower() or not set(run[1:]) <= _CLOSING
     if run[0] in "ÂÃ":
-        return not before.isupper()
+        return not before.isupper() or (read.islower() and after.islower())
+    if run[0] in "ÎÏ":
+        return not before.isalpha() and not after.isalpha()
     return run[0] in "ÄÅ" and run[1] not in _CLOSING and (before.islower() or after.islower())
