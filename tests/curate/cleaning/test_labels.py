@@ -129,6 +129,7 @@ def test_shares_of_ngrams_equal_a_plain_count(words: list[str], n: int) -> None:
     assert _top_share(words, n, total) == top / total
     late = {j for i, gram in enumerate(grams) if gram in grams[:i] for j in range(i, i + n)}
     assert _duplicate_share(words, n, total) == pytest.approx(sum(len(words[j]) for j in late) / total)
+    assert _duplicate_share(words, n + 1, total) <= _duplicate_share(words, n, total)
 
 
 def test_a_quality_flag_drops_a_row_only_where_it_is_asked_to(clean: Any, chat: Any) -> None:

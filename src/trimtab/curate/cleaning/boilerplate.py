@@ -13,14 +13,16 @@ from trimtab.text import content_words
 _OPENINGS, _CLOSINGS, _ANYWHERE = bank(OPENINGS), bank(CLOSINGS), bank(ANYWHERE)
 # fmt: off
 _HINTS = (
-    " ai", "artificial", "language model", "virtual", "chatbot", "chat bot", "machine learning", "computer program",
+    "artificial", "language model", "virtual assistant", "chatbot", "chat bot", "machine learning", "computer program",
     "my knowledge", "my training", "openai", "as of my", "have personal", "have feelings", "have emotions",
-    "real-time", "advice", "consult", "seek ", "guidance from", "help from", "purposes", "i'm not a", "i am not a",
-    "substitute", "replacement", "please note", "please be", "please keep", "please bear", "please rem",
-    "is important", "'s important", "is worth", "'s worth", "is crucial", "'s crucial", "is essential",
-    "'s essential", "guarantee", "responsib", "inaccurate", "out of date", "outdated", "up to date", "up-to-date",
-    "errors", "disclaimer",
+    "have real-time", "have access to real-time", "advice", "consult", "seek help", "seek guidance", "seek prof",
+    "seek med", "seek legal", "get help from", "get guidance", "purposes", "i'm not a", "i am not a", "substitute for",
+    "replacement for", "please note", "please be", "please keep", "please bear", "please rem", "is important",
+    "'s important", "is worth", "'s worth", "is crucial", "'s crucial", "is essential", "'s essential",
+    "not guarantee", "n't guarantee", "take responsib", "inaccurate", "out of date", "outdated", "up to date",
+    "up-to-date", "errors", "disclaimer",
 )
+_AI = re.compile(r"\bai\b")
 # fmt: on
 """One of these stands in every phrase of ``ANYWHERE``; a text without any is not searched."""
 _LETTER = re.compile(
@@ -85,13 +87,18 @@ def boilerplate(answer: str, asked: str, source: str, repeated: Repeated) -> lis
     found = [f"opening: {kind}"] if (kind := _opening(plain)) else []
     if (kind := _closing(plain, asked)) is not None:
         found.append(f"closing: {kind}")
-    if any(hint in plain for hint in _HINTS) and (kind := _ANYWHERE.kind(plain, at_start=False)) is not None:
+    if hinted(plain) and (kind := _ANYWHERE.kind(plain, at_start=False)) is not None:
         found.append(f"anywhere: {kind}")
     if _repeats_question(answer, asked):
         found.append("opening: repeated question")
     if repeated.counts:
         found += [f"{edge}: repeated" for edge, text in edges_of(answer) if repeated.known(source, edge, text)]
     return found
+
+
+def hinted(plain: str) -> bool:
+    """Whether a text may hold a phrase of ``ANYWHERE``: told fast, and never wrongly denied."""
+    return any(hint in plain for hint in _HINTS) or ("ai" in plain and bool(_AI.search(plain)))
 
 
 def trimmed(answer: str, source: str, repeated: Repeated) -> tuple[str, list[str]]:

@@ -90,9 +90,14 @@ def _repetition(prose: str, words: Sequence[str]) -> list[tuple[str, float]]:
     if len(triples) - len(set(triples)) < _REPEATED * len(triples) or _sums(prose):
         return found
     total, least = sum(map(len, words)), 0.0 if len(words) >= _LONG else _SHORT_BOUND
-    for family, share, bounds in (("top", _top_share, _TOP), ("duplicate", _duplicate_share, _DUPLICATE)):
-        shares = ((n, share(words, n, total), max(bound, least)) for n, bound in bounds.items())
-        found += [(f"{family}_{n}gram", value) for n, value, bound in shares if value > bound][:1]
+    tops = ((n, _top_share(words, n, total), max(bound, least)) for n, bound in _TOP.items())
+    found += [(f"top_{n}gram", value) for n, value, bound in tops if value > bound][:1]
+    for n, bound in _DUPLICATE.items():
+        value = _duplicate_share(words, n, total)
+        if value > max(bound, least):
+            return [*found, (f"duplicate_{n}gram", value)]
+        if value <= max(min(_DUPLICATE.values()), least):  # longer n-grams repeat no more than shorter ones
+            break
     return found
 
 
