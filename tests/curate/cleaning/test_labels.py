@@ -9,8 +9,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from trimtab.curate.cleaning import CleaningConfig
 from trimtab.curate.cleaning.language import by_words, script_of
 from trimtab.curate.cleaning.licences import licence_name
+from trimtab.curate.cleaning.notes import FLAGS
 from trimtab.curate.cleaning.quality import _duplicate_share, _grams, _top_share, quality_flags
 from trimtab.records import Example, Message, ToolCall, UserError
 
@@ -72,6 +74,24 @@ def test_py3langid_tells_what_small_words_cannot(clean: Any, chat: Any) -> None:
     assert placed.row.labels["language"] == "ru"
 
 
+def test_a_language_filter_keeps_what_is_too_short_to_tell(clean: Any, chat: Any) -> None:
+    rows = (chat("Where?", "Paris."), chat("Sum?", "42"), chat("Где?", "Чайник был сделан в мастерской."))
+    assert [drop.line for drop in clean(*rows, languages=["en"]).drops] == [3]
+    assert [drop.line for drop in clean(*rows, languages=["und-Cyrl"]).drops] == [1]
+
+
+def test_labels_that_a_row_brings_are_kept(clean: Any, chat: Any) -> None:
+    done = clean(chat("Q?", "It is so.", labels={"action": "answer", "language": "sco", "quality": "high"}))
+    assert done.rows[0].row.labels == {"action": "answer", "language": "sco", "quality": {}, "quality_given": "high"}
+    assert [fix.kind for fix in done.repairs] == ["quality label"]
+    assert not clean(done.rows[0].row).repairs
+
+
+def test_a_filter_on_a_flag_that_is_none_is_refused() -> None:
+    with pytest.raises(ValueError, match="no flag is called bad_words"):
+        CleaningConfig(drop_quality=("bad_words",))
+
+
 GARBAGE = [
     ("repeated_lines", "\n".join(["Click here to read on and on."] * 8)),
     ("top_2gram", "ha ho " * 40),
@@ -94,6 +114,7 @@ def test_each_sign_of_garbage_is_named_with_its_value(clean: Any, chat: Any, fla
     flags = quality_flags(text)
     assert flags.get(flag) is not None
     assert isinstance(flags[flag], float)
+    assert set(flags) <= FLAGS
 
 
 @pytest.mark.parametrize(

@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from benchmarks.boilerplate import GOALS, measure
+from benchmarks.boilerplate import GOALS, measure, page
 
 from trimtab.cli.template import write_template
 from trimtab.curate import CurateConfig, SourceConfig, import_sources
@@ -50,6 +50,7 @@ def test_planted_boilerplate_is_flagged_and_what_people_write_is_not(shared_data
         assert found[name]["value"] >= bound, name
     assert found["clean_flagged_all"]["high"] <= 0.03
     assert found["unplanted_repeated_flagged"]["high"] <= 0.02
+    assert "met" in page(found).splitlines()[-1]
 
 
 def told(expected: str, texts: Iterable[str]) -> Interval:

@@ -98,7 +98,7 @@ def boilerplate(answer: str, asked: str, source: str, repeated: Repeated) -> lis
 
 def hinted(plain: str) -> bool:
     """Whether a text may hold a phrase of ``ANYWHERE``: told fast, and never wrongly denied."""
-    return any(hint in plain for hint in _HINTS) or ("ai" in plain and bool(_AI.search(plain)))
+    return any(map(plain.__contains__, _HINTS)) or ("ai" in plain and bool(_AI.search(plain)))
 
 
 def trimmed(answer: str, source: str, repeated: Repeated) -> tuple[str, list[str]]:

@@ -56,7 +56,7 @@ def _is_plain(text: str) -> bool:
     """Told fast, and never wrongly: most texts have nothing to repair."""
     return (
         text.replace("\n", "").replace("\t", "").isprintable()
-        and not any(mark in text for mark in (" \n", "\t\n", "\n\n\n"))
+        and not any(map(text.__contains__, (" \n", "\t\n", "\n\n\n")))
         and text == text.strip()
         and (text.isascii() or (not _PRINTED_ODD.search(text) and unicodedata.is_normalized("NFC", text)))
     )

@@ -2,7 +2,9 @@
 
 from typing import Literal
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict, Field, field_validator
+
+from trimtab.curate.cleaning.notes import FLAGS
 
 Consent = Literal["any", "required"]
 Fault = Literal["drop", "flag"]
@@ -44,7 +46,9 @@ class CleaningConfig(_Section):
     identify: Literal["words", "langid"] = Field(
         default="words", description="Language by script and small words, or by py3langid (`pip install py3langid`)."
     )
-    languages: tuple[str, ...] = Field(default=(), description="Keep rows in these alone (en, de); empty keeps all.")
+    languages: tuple[str, ...] = Field(
+        default=(), description="Rows told to be in another language go (en, de); empty keeps all."
+    )
     drop_quality: tuple[str, ...] = Field(
         default=(), description="Flags that drop a row: boilerplate, truncated, repeated_lines, mean_word_length, ..."
     )
@@ -55,3 +59,10 @@ class CleaningConfig(_Section):
     actions: Literal["keep", "relabel", "drop"] = Field(
         default="keep", description="A row whose action label its last turn contradicts; each is in the findings."
     )
+
+    @field_validator("drop_quality")
+    @classmethod
+    def _flags_are_known(cls, names: tuple[str, ...]) -> tuple[str, ...]:
+        if unknown := sorted(set(names) - FLAGS):
+            raise ValueError(f"no flag is called {', '.join(unknown)}; there are {', '.join(sorted(FLAGS))}")
+        return names

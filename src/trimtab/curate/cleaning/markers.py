@@ -48,7 +48,7 @@ def _cleaned(turn: Message, where: str, mode: Mode, notes: Notes) -> Message:
     if turn.role not in ("user", "assistant"):
         return turn
     low = turn.content.lower()
-    if not any(hint in low for hint in _HINTS):
+    if not any(map(low.__contains__, _HINTS)):
         return turn
     if turn.role == "user":
         return _asked(turn, where, mode, notes)

@@ -3,6 +3,16 @@
 from collections.abc import Iterator
 from typing import Any
 
+FLAGS = frozenset(
+    (
+        *("boilerplate", "truncated", "role_markers", "late_system_turn", "loose_quotes", "unsupported_citations"),
+        *("unknown_tool", "invalid_arguments", "broken_schema", "placeholder_text", "replacement_characters"),
+        *("mean_word_length", "words_without_letters", "symbols_per_word", "ellipsis_lines", "no_stop_words"),
+        *("repeated_lines", *(f"top_{n}gram" for n in (2, 3, 4)), *(f"duplicate_{n}gram" for n in range(5, 11))),
+    )
+)
+"""Every name that labels.quality may hold."""
+
 
 class Notes:
     """Filled by every check in turn. ``where`` is the field a check speaks of (``messages[2]``)."""
@@ -20,6 +30,7 @@ class Notes:
         self._repairs.setdefault(kind, []).append(detail)
 
     def flag(self, name: str, value: Any) -> None:
+        assert name in FLAGS, name
         self.flags[name] = value
 
     def refuse(self, reason: str, detail: str) -> None:

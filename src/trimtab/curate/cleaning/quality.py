@@ -16,8 +16,12 @@ _TOP = {2: 0.20, 3: 0.18, 4: 0.16}
 """Share of characters in the most frequent n-gram (Rae et al. 2021, table A1)."""
 _DUPLICATE = {5: 0.15, 6: 0.14, 7: 0.13, 8: 0.12, 9: 0.11, 10: 0.10}
 """Share of characters in n-grams that come more than once (ibid.)."""
-_PLACEHOLDER = re.compile(
-    r"lorem ipsum|enable javascript|javascript is (?:disabled|required)|terms of use\b.*\bprivacy", re.I
+_PLACEHOLDERS = (
+    "lorem ipsum",
+    "enable javascript",
+    "javascript is disabled",
+    "javascript is required",
+    "requires javascript",
 )
 _SYMBOL = re.compile(r"#+|\.\.\.|…")
 _OPERATION = re.compile(r"\d[)%\s]*[-+*/=×÷<>^x][-\s($£€]*\d|=")
@@ -35,7 +39,7 @@ def quality_flags(text: str, *, english: bool = True) -> dict[str, float]:
     flags: dict[str, float] = {}
     if "\ufffd" in text:
         flags["replacement_characters"] = float(text.count("\ufffd"))
-    if _PLACEHOLDER.search(prose):
+    if any(map(prose.lower().__contains__, _PLACEHOLDERS)):
         flags["placeholder_text"] = 1.0
     if len(words) < _SHORT:
         return flags
@@ -51,9 +55,14 @@ def _shape(prose: str, words: Sequence[str], english: bool) -> list[tuple[str, f
     lines = [line for line in prose.split("\n") if line.strip()]
     if not 3 <= sum(map(len, words)) / count <= 10 or sum(map(str.isalpha, words)) <= 0.8 * count:
         found += _wording(prose, english)
-    if (symbols := len(_SYMBOL.findall(prose)) / count) > 0.1:
+    marked = "#" in prose or "..." in prose or "…" in prose
+    if marked and (symbols := len(_SYMBOL.findall(prose)) / count) > 0.1:
         found.append(("symbols_per_word", symbols))
-    if len(lines) > 3 and (dots := sum(line.rstrip().endswith(("...", "…")) for line in lines) / len(lines)) > 0.3:
+    if (
+        marked
+        and len(lines) > 3
+        and (dots := sum(line.rstrip().endswith(("...", "…")) for line in lines) / len(lines)) > 0.3
+    ):
         found.append(("ellipsis_lines", dots))
     if english and count >= _PAGE and _STOP_WORDS.isdisjoint(map(str.lower, words)) and not _enumerates(prose, lines):
         found.append(("no_stop_words", 0.0))

@@ -11,10 +11,11 @@ from trimtab.curate.cleaning.calls import Signatures, check_calls
 from trimtab.curate.cleaning.characters import clean_text, safe_text
 from trimtab.curate.cleaning.cites import check_citations, retrieved
 from trimtab.curate.cleaning.config import CleaningConfig
-from trimtab.curate.cleaning.language import Identify, by_langid, by_words
+from trimtab.curate.cleaning.function_words import FUNCTION_WORDS
+from trimtab.curate.cleaning.language import UNKNOWN, Identify, by_langid, by_words
 from trimtab.curate.cleaning.licences import consent_of, licence_name, licence_of, licensed
 from trimtab.curate.cleaning.markers import clean_markers
-from trimtab.curate.cleaning.notes import Notes
+from trimtab.curate.cleaning.notes import FLAGS, Notes
 from trimtab.curate.cleaning.parts import fields_of, good_answer, good_fields, good_turns, map_turns, with_fields
 from trimtab.curate.cleaning.quality import quality_flags
 from trimtab.curate.cleaning.truncated import truncated
@@ -73,8 +74,10 @@ class _Bench:
         notes = self._notes.pop(id(placed))
         row = self._unpadded(placed, repeated, notes)
         answer = good_answer(row)
-        language = self.identify(answer or _said(row))
-        flags = quality_flags(answer, english=language in _ENGLISH) if answer else {}
+        language = str(row.labels.get("language") or self.identify(answer or _said(row)))
+        if answer:
+            for name, value in quality_flags(answer, english=language in _ENGLISH).items():
+                notes.flag(name, value)
         if answer and (cut := truncated(answer)):
             notes.flag("truncated", cut)
             if self.config.truncated == "drop":
@@ -83,10 +86,9 @@ class _Bench:
             row, contradiction = check_action(row, placed.place, self.config.actions, notes)
             if contradiction is not None:
                 self._contradictions.append(contradiction)
-        flags = {**notes.flags, **flags}
-        self._filtered(flags, language, notes)
-        labels = {"language": language, "quality": flags}
-        row = replace(row, labels={**row.labels, **labels})
+        self._filtered(notes.flags, language, notes)
+        own = _own_quality(row, notes)
+        row = replace(row, labels={**row.labels, **own, "language": language, "quality": notes.flags})
         return self._next(placed, row, notes)
 
     def findings(self, rows: Sequence[Placed], repeated: Repeated) -> dict[str, Any]:
@@ -145,7 +147,8 @@ class _Bench:
         config = self.config
         if bad := [name for name in config.drop_quality if name in flags]:
             notes.refuse("quality", ", ".join(f"{name}: {flags[name]}" for name in bad))
-        if config.languages and language not in config.languages:
+        untold = (UNKNOWN, *([f"{UNKNOWN}-Latn"] if set(config.languages) & set(FUNCTION_WORDS) else []))
+        if config.languages and language not in (*config.languages, *untold):
             notes.refuse("language", f"{language} is none of {', '.join(config.languages)}")
 
 
@@ -208,6 +211,15 @@ def trim_row(row: Row, source: str, repeated: Repeated, notes: Notes) -> Row:
             notes.repair("boilerplate", f"{name}: cut {' | '.join(cut)}")
             fields[name] = (*turns[:-1], replace(turns[-1], content=answer))
     return with_fields(row, fields)
+
+
+def _own_quality(row: Row, notes: Notes) -> dict[str, Any]:
+    """A ``quality`` label that is somebody else's keeps its value under another name."""
+    own = row.labels.get("quality")
+    if own is None or (isinstance(own, Mapping) and set(own) <= FLAGS):
+        return {}
+    notes.repair("quality label", "the row's own is now called quality_given")
+    return {"quality_given": own}
 
 
 def _dealt(row: Row, turns: tuple[Message, ...]) -> Row:
