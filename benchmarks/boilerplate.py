@@ -1,8 +1,9 @@
 """Boilerplate planted in real texts: how much of it is flagged and trimmed, and how often a clean answer is flagged.
 
-Half of the planted phrases (every second one of a list) served to write the patterns, the other half never did: the
-page tells them apart. Sentences of no known kind are found only by how often they repeat. Run from the repository:
-`python -m benchmarks.boilerplate`.
+Half of the planted phrases (every second one of `benchmarks/planted.py`) served to mend the patterns, the other half
+never did: the page tells them apart. Both halves are one kind of English, so rarer wordings are met less often.
+Sentences of no known kind are found only by how often they repeat. Texts by people hold some real boilerplate: their
+share is an upper bound of false flags. Run from the repository: `python -m benchmarks.boilerplate --write`.
 """
 
 import argparse
