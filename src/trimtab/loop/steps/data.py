@@ -156,5 +156,5 @@ def _model_reference(workspace: Workspace) -> Any:
 
 
 BASE = Step("base", 1, base, sections=("train.start",), watch=_model_reference)
-IMPORT = Step("import", 1, import_, sections=("data",), watch=source_files)
+IMPORT = Step("import", 2, import_, sections=("data",), watch=source_files)
 CURATE = Step("curate", CODE_VERSION, curate_, needs=("import",), sections=("data",), watch=_sealed_and_tools)
