@@ -137,3 +137,12 @@ def test_a_file_without_rows_is_a_persons_mistake(tmp_path: Path, write: Write) 
     write("a.jsonl", [])
     with pytest.raises(UserError, match="no rows"):
         read(tmp_path, path="a.jsonl")
+
+
+def test_a_source_says_the_licence_and_the_consent_of_rows_that_do_not(tmp_path: Path, write: Write) -> None:
+    own = {"provenance": {"licence": "MIT", "consent": False}}
+    write("a.jsonl", [chat(1), chat(2, **own)])
+    first, second = read(tmp_path, path="a.jsonl", license="CC-BY-4.0", consent=True).rows
+    assert (first.row.provenance["license"], first.row.provenance["consent"]) == ("CC-BY-4.0", True)
+    assert (second.row.provenance["licence"], second.row.provenance["consent"]) == ("MIT", False)
+    assert "license" not in second.row.provenance

@@ -1,8 +1,11 @@
 """Style markers tell a refusal, a hand-off, a question and an answer apart."""
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
-from trimtab.text import style
+from trimtab.text import manner, sentences, style
+from trimtab.text.style import _ASKS, _CLOSER, _LAST, _asks
 
 
 @pytest.mark.parametrize(
@@ -71,3 +74,38 @@ def test_counts() -> None:
 def test_could_you_and_could_not_are_no_hedges() -> None:
     assert style("Could you wait? I could not find it.").hedges == 0
     assert style("It could rain.").hedges == 1
+
+
+SAID = st.lists(
+    st.sampled_from(
+        [
+            "I can't help with that.",
+            "Could you tell me the number?",
+            "Is it red?",
+            "It is red.",
+            "Please tell me which.",
+            "Anything else?",
+            "I don't know.",
+            "Ask our support team.",
+            "3. Next",
+            "どれですか？",
+            "“Why?”",
+            "\n",
+        ]
+    ),
+    max_size=5,
+).map(" ".join)
+
+
+@given(SAID)
+def test_the_manner_of_a_text_is_that_of_its_style(text: str) -> None:
+    short, whole = manner(text), style(text)
+    assert all(getattr(short, name) == getattr(whole, name) for name in ("refusal", "deferral", "question", "handoff"))
+
+
+@given(SAID)
+def test_a_question_is_told_as_by_looking_at_every_sentence(text: str) -> None:
+    plain = text.casefold()
+    last = [sentence for sentence in sentences(plain) if not _CLOSER.search(sentence)][-_LAST:]
+    asks = [s.rstrip("*_\"')] ").endswith(("?", "？", "؟")) or _ASKS.search(s) for s in last]
+    assert _asks(plain) == any(asks)

@@ -4,6 +4,7 @@ from typing import Literal
 
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
+from trimtab.curate.cleaning.config import CleaningConfig
 from trimtab.curate.preferences.config import PreferencesConfig
 from trimtab.curate.privacy.config import PrivacyConfig
 
@@ -64,6 +65,8 @@ class SourceConfig(_Section):
     domain: str | None = Field(default=None, description="The domain label of rows that carry none.")
     limit: int | None = Field(default=None, ge=1, description="At most so many rows, chosen by hash.")
     weight: float = Field(default=1.0, gt=0, description="Odds of a row of this source in the mix, against the others.")
+    license: str | None = Field(default=None, description="The licence of rows that name none: `CC-BY-4.0`.")
+    consent: bool | None = Field(default=None, description="Whether those behind rows that do not say it agreed.")
     split: Side = Field(default="all", description="train or sealed: only the rows on that side of the split.")
     passage_words: int = Field(default=60, ge=8, description="grounded_qa: words that are kept of each passage.")
 
@@ -127,6 +130,7 @@ class CurateConfig(_Section):
     split: SplitConfig = SplitConfig()
     texts: TextsConfig = TextsConfig()
     privacy: PrivacyConfig = PrivacyConfig()
+    cleaning: CleaningConfig = CleaningConfig()
     dedupe: DedupeConfig = DedupeConfig()
     preferences: PreferencesConfig = PreferencesConfig()
     quarantine: QuarantineConfig = QuarantineConfig()

@@ -5,6 +5,7 @@ from dataclasses import dataclass, replace
 from functools import partial
 from typing import Any
 
+from trimtab.curate.cleaning import clean_stage
 from trimtab.curate.config import CurateConfig
 from trimtab.curate.dedupe import Embed, dedupe_stage
 from trimtab.curate.mix import mix_stage
@@ -14,7 +15,7 @@ from trimtab.curate.privacy import Vault, discreet, privacy_stage
 from trimtab.curate.quarantine import Quarantine, quarantine_stage
 from trimtab.curate.report import Report
 from trimtab.curate.stage import Repair, Stage
-from trimtab.records import Comparison, Example, Message, Progress, Row, Silent, Unpaired
+from trimtab.records import Comparison, Example, Message, Progress, Row, Silent, ToolSchema, Unpaired
 from trimtab.text import Recogniser
 
 CODE_VERSION = 2
@@ -37,6 +38,7 @@ def curate(
     quarantine: Quarantine,
     *,
     system: str = "",
+    tools: Sequence[ToolSchema] = (),
     vault: Vault | None = None,
     recognisers: Sequence[Recogniser] = (),
     embed: Embed | None = None,
@@ -45,15 +47,15 @@ def curate(
     """Rows fit to learn from, the same for the same input and seed, and a report in which nothing is lost silently.
 
     ``system``: put before rows that carry no system prompt, so that training sees what serving will. The mix is of
-    examples; comparisons and thumbs pass it by. ``vault`` holds what the placeholders of scrubbed rows stand for;
-    ``recognisers`` find personal data that no pattern can (names, say); ``embed``: what meanings are compared by,
-    where they are to be.
+    examples; comparisons and thumbs pass it by. ``tools``: the product's own, by which calls of rows that bring none
+    are checked; ``vault`` holds what the placeholders of scrubbed rows stand for; ``recognisers`` find personal data
+    that no pattern can (names, say); ``embed``: what meanings are compared by, where they are to be.
     """
     progress = progress or Silent()
     rows: Sequence[Placed] = [_with_system(placed, system) for placed in imported.rows]
     drops, repairs, findings = list(imported.drops), list[Repair](), dict[str, Mapping[str, Any]]()
     privacy = partial(privacy_stage, config=config.privacy, vault=vault, recognisers=recognisers, public=system)
-    for name, stage in _stages(config, quarantine, privacy, embed).items():
+    for name, stage in _stages(config, quarantine, tools, privacy, embed).items():
         progress.start(name, len(rows))
         staged = stage(rows)
         rows = staged.rows
@@ -71,9 +73,12 @@ def curate(
     )
 
 
-def _stages(config: CurateConfig, quarantine: Quarantine, privacy: Stage, embed: Embed | None) -> dict[str, Stage]:
+def _stages(
+    config: CurateConfig, quarantine: Quarantine, tools: Sequence[ToolSchema], privacy: Stage, embed: Embed | None
+) -> dict[str, Stage]:
     """The stages by name, in their order: what is dropped early costs nothing later."""
     return {
+        "clean": partial(clean_stage, config=config.cleaning, tools=tools),
         "preferences": partial(preference_stage, config=config.preferences, seed=config.seed),
         "quarantine": partial(quarantine_stage, quarantine=quarantine),
         "privacy": privacy,  # after the quarantine: a sealed case with a telephone in it is known by its own words

@@ -12,7 +12,7 @@ from trimtab.curate.adapters import Adapter, AdapterOptions, adapter_named
 from trimtab.curate.config import CurateConfig, SourceConfig
 from trimtab.curate.hashing import uniform
 from trimtab.curate.place import Drop, Item, Placed, Told
-from trimtab.curate.provenance import labelled
+from trimtab.curate.provenance import granted, labelled
 from trimtab.curate.reading import Raw, find_files, read_raw
 from trimtab.curate.reading.hub import fetch, parse_hub
 from trimtab.curate.split import side_of
@@ -91,9 +91,10 @@ class Reader:
             yield drop
         elif not parsed and how.adapter is not None:
             yield Drop("nothing to learn", how.adapter.skipped, self.name, raw.file, raw.line)
+        about = {**file.about, **granted(self.source.license, self.source.consent)}
         for row in parsed or ():
             if self._on_side(first_question(row), self.source.split):
-                known = row if self.as_they_are else labelled(row, raw, self.source.domain, self.name, file.about)
+                known = row if self.as_they_are else labelled(row, raw, self.source.domain, self.name, about)
                 yield Placed(known, self.name, raw.file, raw.line, self.source.weight)
 
     def _tried(self, raw: Raw, read: Callable[[Any], Any]) -> tuple[Any, Drop | None]:

@@ -6,12 +6,13 @@ from trimtab.text.normal import ngrams, normalise, words
 from trimtab.text.pii import ALL_KINDS, DEFAULT_KINDS, Recogniser, Span, normal_datum, pii_spans, scrub
 from trimtab.text.shingles import Shingles, shingles
 from trimtab.text.signature import jaccard_estimate, shingle_signature
-from trimtab.text.style import Style, style
+from trimtab.text.style import Manner, Style, manner, style
 from trimtab.text.surface import Surface, surface
 
 __all__ = [
     "ALL_KINDS",
     "DEFAULT_KINDS",
+    "Manner",
     "Recogniser",
     "Shingles",
     "Span",
@@ -21,6 +22,7 @@ __all__ = [
     "content_words",
     "entities",
     "jaccard_estimate",
+    "manner",
     "ngrams",
     "normal_datum",
     "normalise",

@@ -25,6 +25,16 @@ class Style:
     handoff: bool
 
 
+@dataclass(frozen=True, slots=True)
+class Manner:
+    """The markers of ``Style`` alone."""
+
+    refusal: bool
+    deferral: bool
+    question: bool
+    handoff: bool
+
+
 _HEDGE = re.compile(
     r"\b(?:maybe|perhaps|possibly|probably|presumably|apparently|seemingly|roughly|approximately|generally|typically"
     r"|usually|might|may|could(?! (?:you|not|i)\b)|likely|unlikely|seems?|appears?|suggests?"
@@ -98,20 +108,32 @@ _LAST = 2
 def style(text: str) -> Style:
     """Style counts of an answer. The markers read English; a policy's own wording is matched by its callers."""
     plain = text.replace("’", "'").casefold()
-    handoff = bool(_HANDOFF.search(plain))
+    manner = _manner(plain)
     return Style(
         hedges=len(_HEDGE.findall(plain)),
         citations=len(citations(text)),
         list_items=len(_LIST_ITEM.findall(text)),
         markdown=len(_MARKDOWN.findall(text)),
         words=len(words(text)),
-        refusal=bool(_REFUSAL.search(plain)),
-        deferral=handoff or bool(_DEFERRAL.search(plain)),
-        question=_asks(plain),
-        handoff=handoff,
+        refusal=manner.refusal,
+        deferral=manner.deferral,
+        question=manner.question,
+        handoff=manner.handoff,
     )
 
 
+def manner(text: str) -> Manner:
+    """The markers of ``style`` without its counts, at a third of the price."""
+    return _manner(text.replace("’", "'").casefold())
+
+
+def _manner(plain: str) -> Manner:
+    handoff = bool(_HANDOFF.search(plain))
+    return Manner(bool(_REFUSAL.search(plain)), handoff or bool(_DEFERRAL.search(plain)), _asks(plain), handoff)
+
+
 def _asks(plain: str) -> bool:
+    if not any(mark in plain for mark in "?？؟") and not _ASKS.search(plain):
+        return False
     last = [sentence for sentence in sentences(plain) if not _CLOSER.search(sentence)][-_LAST:]
     return any(sentence.rstrip("*_\"')] ").endswith(("?", "？", "؟")) or _ASKS.search(sentence) for sentence in last)

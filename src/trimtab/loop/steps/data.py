@@ -86,6 +86,7 @@ def curate_(context: Context) -> dict[str, Any]:
         imported,
         config,
         sealed_set(workspace),
+        tools=toolbox_of(workspace, Rehearsal()).schemas,
         vault=vault,
         embed=meaning(config.dedupe),
         progress=context.progress,
@@ -105,9 +106,9 @@ def curate_(context: Context) -> dict[str, Any]:
 
 def curated_now(workspace: Workspace, progress: Progress) -> Curated:
     """The sources through the door as they are now, nothing kept: what `data check` and `data stats` report."""
-    found = import_sources(_with_harvest(workspace), workspace.root, toolbox_of(workspace, Rehearsal()).schemas)
-    config = workspace.config.data
-    return curate(found, config, sealed_set(workspace), embed=meaning(config.dedupe), progress=progress)
+    tools, config = toolbox_of(workspace, Rehearsal()).schemas, workspace.config.data
+    found = import_sources(_with_harvest(workspace), workspace.root, tools)
+    return curate(found, config, sealed_set(workspace), tools=tools, embed=meaning(config.dedupe), progress=progress)
 
 
 def sealed_set(workspace: Workspace) -> Quarantine:
@@ -143,8 +144,10 @@ def source_files(workspace: Workspace) -> Mapping[str, str]:
     return found
 
 
-def _sealed_files(workspace: Workspace) -> Mapping[str, str]:
-    return {str(path): shard_digest(workspace, path) for path in roles(workspace)}
+def _sealed_and_tools(workspace: Workspace) -> Mapping[str, str]:
+    tools = workspace.config.files.tools
+    shards = {str(path): shard_digest(workspace, path) for path in roles(workspace)}
+    return shards | {str(tools): file_digest(workspace.path(tools))}
 
 
 def _placed_json(placed: Placed) -> dict[str, Any]:
@@ -166,5 +169,5 @@ def _model_reference(workspace: Workspace) -> Any:
 
 
 BASE = Step("base", 1, base, sections=("train.start",), watch=_model_reference)
-IMPORT = Step("import", 1, import_, sections=("data",), watch=source_files)
-CURATE = Step("curate", CODE_VERSION, curate_, needs=("import",), sections=("data",), watch=_sealed_files)
+IMPORT = Step("import", 2, import_, sections=("data",), watch=source_files)
+CURATE = Step("curate", CODE_VERSION, curate_, needs=("import",), sections=("data",), watch=_sealed_and_tools)
