@@ -26,6 +26,7 @@ COMMANDS = {
     "promote": ("releases", "Make a release the stable one."),
     "rollback": ("releases", "Go back to the release before, or to the one named."),
     "harvest": ("harvest", "Turn judged traffic into rows for the next turn."),
+    "backlog": ("harvest", "Harvested rows that wait: list, show, accept, refuse, edit, triage."),
     "status": ("status", "Where the loop stands."),
     "dashboard": ("serve", "One page: signals, verdict, releases, the rollback switch."),
     "verify": ("verify", "Hold a release against its record and the trainer; exit 1 where it differs."),

@@ -4,6 +4,8 @@ from typing import Literal
 
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
+from trimtab.curate.backlog import BacklogConfig
+
 OnError = Literal["refuse", "skip"]
 Side = Literal["all", "train", "sealed"]
 
@@ -111,4 +113,5 @@ class CurateConfig(_Section):
     dedupe: DedupeConfig = DedupeConfig()
     quarantine: QuarantineConfig = QuarantineConfig()
     mix: MixConfig | None = None
+    backlog: BacklogConfig = BacklogConfig()
     seed: int = 0
