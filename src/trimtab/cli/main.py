@@ -38,6 +38,7 @@ COMMANDS = {
     "train": ("train", "Teach, align or reward a model, from files to a folder."),
     "data": ("data", "Import, check and count training data."),
     "quarantine": ("data", "Check rows against the sealed set; show its ledger."),
+    "redteam": ("redteam", "Red-team corpora: import, list, show, split, diff, check."),
     "export": ("releases", "Write a release as a Hugging Face folder or a GGUF file."),
     "gc": ("releases", "Remove artefacts that no alias and no rollback needs."),
     "completion": ("completion", "Print the shell completion script."),
