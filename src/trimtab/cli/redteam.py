@@ -13,6 +13,7 @@ from trimtab.cli.common import emit, json_option, open_workspace, say, workspace
 from trimtab.cli.main import EXIT_NO
 
 if TYPE_CHECKING:
+    from trimtab.curate.config import OnError
     from trimtab.curate.redteam import Attack, Corpus, Wordings
     from trimtab.loop.workspace import Workspace
 
@@ -35,6 +36,7 @@ def redteam() -> None:
 @click.option(
     "--replace", "replace_sets", is_flag=True, help="Attacks of the same sets that are not given any more go."
 )
+@click.option("--benign", is_flag=True, help="Everything in SOURCES is harmless and must be answered.")
 @click.option("--skip-bad", is_flag=True, help="Report malformed rows instead of refusing the file.")
 @click.option("-w", "--workspace", type=click.Path(path_type=Path, file_okay=False), default=Path(), help="Workspace.")
 @json_option
@@ -45,8 +47,9 @@ def import_(sources: tuple[str, ...], name: str, workspace: Path, as_json: bool,
     store = open_workspace(workspace).store
     given = {"set": options["set_name"], "licence": options["licence"], "revision": options["revision"]}
     origin = {key: value for key, value in given.items() if value}
-    on_error = "skip" if options["skip_bad"] else "refuse"
-    read = [read_attacks(src, Path.cwd(), format=options["form"], on_error=on_error, origin=origin) for src in sources]
+    on_error: OnError = "skip" if options["skip_bad"] else "refuse"
+    how: dict[str, Any] = {"format": options["form"], "on_error": on_error, "benign": options["benign"]}
+    read = [read_attacks(source, Path.cwd(), origin=origin, **how) for source in sources]
     attacks = _ruled((attack for part in read for attack in part.attacks), options["rules"])
     parent = load(store, name) if versions(store, name) else None
     grown = grow(
@@ -185,7 +188,7 @@ def diff(old: str, new: str, workspace: Path, overrides: tuple[str, ...], as_jso
 @workspace_options
 @json_option
 def check(corpus: str, workspace: Path, overrides: tuple[str, ...], as_json: bool) -> None:
-    """Whether CORPUS is what was registered and its parts are disjoint; exit 1 where a train attack repeats a test one."""
+    """Whether CORPUS is as registered and its parts are disjoint; exit 1 where a train attack repeats a test one."""
     from trimtab.curate.redteam import contaminated, load
 
     found = open_workspace(workspace, overrides)
@@ -195,10 +198,9 @@ def check(corpus: str, workspace: Path, overrides: tuple[str, ...], as_json: boo
     if as_json:
         emit({"digest": version.digest, "hits": [{"train": entry.attack.id, "case": str(hit)} for entry, hit in hits]})
     else:
+        train, test = len(version.on("train")), len(version.on("test"))
         say(f"{version.name}@{version.version}  digest {version.digest[:12]} as registered")
-        say(
-            f"{len(hits)} of {len(version.on('train'))} train attacks repeat one of {len(version.on('test'))} test attacks"
-        )
+        say(f"{len(hits)} of {train} train attacks repeat one of {test} test attacks")
         for entry, hit in hits:
             say(f"  {entry.attack.id[:12]}: {hit}")
     if hits:

@@ -24,7 +24,7 @@ def links(attacks: Iterable[Attack]) -> Iterator[tuple[str, set[str]]]:
 
 
 class _Known:
-    """What was seen so far, by every sign of kinship; the caller's union is transitive, so one owner a sign is enough."""
+    """What was seen so far, by every sign of kinship; the caller's union is transitive, so a sign has one owner."""
 
     def __init__(self) -> None:
         self._near, self._near_owner = NearIndex(NEAR), list[str]()

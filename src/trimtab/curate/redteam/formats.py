@@ -215,7 +215,7 @@ def _in_the_wild(row: JsonRow) -> Attack:
 
 
 def _columns(row: JsonRow) -> Attack:
-    """A table with a prompt and, perhaps, a category: everything in it is taken for an attack."""
+    """A table of prompts, each with its category: everything in it is taken for an attack."""
     names = [_optional(row, name) for name in ("category", "harm_category") if name in row]
     answer = _optional(row, "answer") if "answer" in row else ""
     field = next(name for name in _PROMPTS if name in row)
@@ -247,6 +247,11 @@ def _is_jailbreakbench(row: JsonRow) -> bool:
     return "goal" in low and bool(low & {"behavior", "method", "jailbroken"})
 
 
+def _is_table(row: JsonRow) -> bool:
+    """A prompt alone could be anything; with a category beside it, somebody sorted attacks."""
+    return any(name in row for name in _PROMPTS) and bool({"category", "harm_category"} & set(row))
+
+
 REDTEAM_FORMATS: tuple[RedTeamFormat, ...] = (
     RedTeamFormat("native", "our own rows", _has("messages", "style", "expected"), attack_from_json),
     RedTeamFormat("harmbench", "HarmBench behaviours", _has("Behavior", "BehaviorID"), _harmbench),
@@ -262,5 +267,5 @@ REDTEAM_FORMATS: tuple[RedTeamFormat, ...] = (
     RedTeamFormat("injection", "labelled injections", _has("text", "label"), _injection),
     RedTeamFormat("bipia", "BIPIA attacks", _has("text", "category"), _bipia),
     RedTeamFormat("inthewild", "jailbreak texts from the wild", _has("text"), _in_the_wild),
-    RedTeamFormat("columns", "a table with a prompt", lambda row: any(name in row for name in _PROMPTS), _columns),
+    RedTeamFormat("columns", "a table of prompts with a category", _is_table, _columns),
 )

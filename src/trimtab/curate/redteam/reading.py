@@ -43,14 +43,18 @@ def read_attacks(
     format: str | None = None,
     on_error: OnError = "refuse",
     origin: Mapping[str, Any] | None = None,
+    benign: bool = False,
 ) -> RedTeamImport:
     """The attacks of a file or glob. ``origin`` (set, licence, revision) is added to each row's.
 
+    ``benign``: everything in it is a contrast that must be answered; a file with the word in its name says so itself
+    (JailbreakBench's two tables have the same columns).
     Raises UserError with file, line and field; under ``on_error: skip`` a malformed row becomes a Drop instead.
     """
     attacks, drops, understood = dict[str, Attack](), list[Drop](), dict[str, str]()
     for path in find_files(pattern, root):
         name = path.relative_to(root).as_posix() if path.is_relative_to(root) else str(path)
+        harmless = benign or "benign" in path.stem.lower()
         for raw in _raws(path, name):
             try:
                 form, found = _parsed(raw, format)
@@ -60,10 +64,11 @@ def read_attacks(
                 detail = f"{error.field}: {error.message}" if error.field else error.message
                 drops.append(Drop("malformed", detail, name, raw.file, raw.line))
                 continue
-            understood.setdefault(name, form)
+            understood.setdefault(name, f"{form}, all of it benign" if harmless else form)
             if isinstance(found, str):
                 drops.append(Drop("no attack", found, name, raw.file, raw.line))
                 continue
+            found = _contrast(found) if harmless else found
             first = attacks.setdefault(found.id, _placed(found, raw, origin or {}))
             if first.origin["file"] != raw.file or first.origin["line"] != raw.line:
                 place = f"{first.origin['file']}:{first.origin['line']}"
@@ -79,6 +84,11 @@ def _parsed(raw: Raw, format: str | None) -> tuple[str, Attack | str]:
     if not form.recognise(value):
         raise UserError(f"not a row of {form.name}", expected=form.sentence)
     return form.name, form.parse(value)
+
+
+def _contrast(attack: Attack) -> Attack:
+    origin = {**attack.origin, "unmapped": []}
+    return replace(attack, style="benign", expected="comply", categories=(), bad="", origin=origin)
 
 
 def _placed(attack: Attack, raw: Raw, origin: Mapping[str, Any]) -> Attack:
