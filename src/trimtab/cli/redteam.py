@@ -137,10 +137,15 @@ def split(
 ) -> None:
     """Write CORPUS's train part as lessons with the policy's words, and its test part as sealed cases."""
     from trimtab.curate.redteam import load, parts
-    from trimtab.records import write_jsonl
+    from trimtab.records import UserError, write_jsonl
 
     found = open_workspace(workspace, overrides)
     version = load(found.store, corpus)
+    if not version.on("train") or not version.on("test"):
+        side = "test" if version.on("test") else "train"
+        raise UserError(
+            f"every family drew the {side} side", fix="Import more attacks, or start anew with another --seed"
+        )
     made = parts(version, _wordings(found, answers))
     _look(found, version, "split")
     files = {

@@ -103,11 +103,8 @@ def test_an_attack_between_two_settled_families_is_held_and_says_why() -> None:
     assert parts(grown, SAID).left[bridge.id].startswith("held: ")
 
 
-words_of_few = st.lists(
-    st.sampled_from(["lock", "car", "poison", "brew", "steal", "open", "red", "key", "night", "door"]),
-    min_size=3,
-    max_size=9,
-)
+FEW = ("lock", "car", "poison", "brew", "steal", "open", "red", "key", "night", "door")
+words_of_few = st.lists(st.sampled_from(FEW), min_size=3, max_size=9)
 
 
 @settings(max_examples=40, deadline=None)

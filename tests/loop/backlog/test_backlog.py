@@ -9,6 +9,7 @@ import sys
 import pytest
 
 from tests.loop.backlog.shop import Shop
+from trimtab.loop import reap as reaping
 from trimtab.loop.backlog import desk
 from trimtab.loop.backlog.trust import Trust
 from trimtab.loop.steps.data import HARVEST, curate_, import_
@@ -162,22 +163,45 @@ def test_decisions_can_only_be_added(shop: Shop) -> None:
 _KILLED = """
 import os, signal, sys
 from pathlib import Path
-from trimtab.loop import reap
-from trimtab.loop.workspace import find_workspace
+from trimtab.store import Decision, Store
 
-reap._write = lambda *_: os.kill(os.getpid(), signal.SIGKILL)
-reap.reap(find_workspace(Path(sys.argv[1])), who="test", now=1000.0)
+def one(number):
+    return Decision(f"e{number}", "sft", "waiting", "new", "auto", 1.0, {"row": str(number)})
+
+def rows_then_a_kill(connection, sql, rows):
+    for row in rows:
+        connection.execute(sql, row)
+    os.kill(os.getpid(), signal.SIGKILL)
+
+store = Store.open(Path(sys.argv[1]))
+store.backlog.add(lambda standing: [one(1)])
+with store.database.write() as connection:
+    sql = "INSERT INTO backlog (event, queue, state, reason, who, time, body) VALUES (?, 'sft', 'waiting', '', '', 1, '{}')"
+    rows_then_a_kill(connection, sql, [(f"e{number}",) for number in range(10, 60)])
 """
 
 
-def test_killed_between_the_decisions_and_the_files_the_next_harvest_ends_it(shop: Shop) -> None:
-    judged(shop, 1, edit="Ask the desk.")
-    root = shop.workspace.root
-    killed = subprocess.run([sys.executable, "-c", _KILLED, str(root)], check=False, capture_output=True)
+def test_killed_in_the_middle_of_deciding_all_of_it_stands_or_none(shop: Shop) -> None:
+    state = shop.workspace.state
+    killed = subprocess.run([sys.executable, "-c", _KILLED, str(state)], check=False, capture_output=True)
     assert killed.returncode == -signal.SIGKILL, killed.stderr
+    assert [one.event for one in shop.standing()] == ["e1"]
+
+
+def test_stopped_between_the_decisions_and_the_files_the_next_harvest_ends_it(
+    shop: Shop, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    judged(shop, 1, edit="Ask the desk.")
+
+    def stop(*_: object) -> None:
+        raise KeyboardInterrupt
+
+    with monkeypatch.context() as patch, pytest.raises(KeyboardInterrupt):
+        patch.setattr(reaping, "_write", stop)
+        shop.reap()
     decided = shop.store.backlog.history()
     assert len(decided) == 2
-    assert not (root / HARVEST / "sft.jsonl").exists()
+    assert not (shop.workspace.root / HARVEST / "sft.jsonl").exists()
     shop.reap()
     assert shop.store.backlog.history() == decided
     assert row_from_json(json.loads(shop.learnt("sft"))).provenance["event"] == "f1"

@@ -74,12 +74,13 @@ def _possible(fault: str, kind: str) -> bool:
 
 def _said(kind: str, fault: str) -> dict[str, Any]:
     edits = {"empty edit": "  ", "unsourced": "That makes $84,217."}
-    return {
+    said: dict[str, dict[str, Any]] = {
         "thumb": {"thumb": False},
         "edit": {"edit": edits.get(fault, "Please ask the desk.")},
         "escalation": {"escalated": True},
         "incident": {"severity": 2},
-    }.get(kind, {})
+    }
+    return said.get(kind, {})
 
 
 def play(shop: Shop, planted: list[Planted]) -> None:
