@@ -37,18 +37,7 @@ class Backlog:
             made = list(decide(standing))
             connection.executemany(
                 "INSERT INTO backlog (event, queue, state, reason, who, time, body) VALUES (?, ?, ?, ?, ?, ?, ?)",
-                [
-                    (
-                        clean(one.event),
-                        one.queue,
-                        one.state,
-                        clean(one.reason),
-                        clean(one.who),
-                        one.time,
-                        pack(one.body),
-                    )
-                    for one in made
-                ],
+                (_values(one) for one in made),
             )
         return made
 
@@ -67,6 +56,10 @@ _STANDING = (
     " (SELECT MIN(rowid) AS first, MAX(rowid) AS newest FROM backlog GROUP BY event, queue) AS kept"
     " ON last.rowid = kept.newest ORDER BY kept.first"
 )
+
+
+def _values(one: Decision) -> tuple[str | float, ...]:
+    return clean(one.event), one.queue, one.state, clean(one.reason), clean(one.who), one.time, pack(one.body)
 
 
 def _decision(row: Any) -> Decision:

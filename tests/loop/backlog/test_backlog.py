@@ -165,19 +165,16 @@ import os, signal, sys
 from pathlib import Path
 from trimtab.store import Decision, Store
 
-def one(number):
-    return Decision(f"e{number}", "sft", "waiting", "new", "auto", 1.0, {"row": str(number)})
+class Deadly(str):
+    def encode(self, *_):
+        os.kill(os.getpid(), signal.SIGKILL)
 
-def rows_then_a_kill(connection, sql, rows):
-    for row in rows:
-        connection.execute(sql, row)
-    os.kill(os.getpid(), signal.SIGKILL)
+def one(number, kind=str):
+    return Decision(kind(f"e{number}"), "sft", "waiting", "new", "auto", 1.0, {"row": str(number)})
 
 store = Store.open(Path(sys.argv[1]))
 store.backlog.add(lambda standing: [one(1)])
-with store.database.write() as connection:
-    sql = "INSERT INTO backlog (event, queue, state, reason, who, time, body) VALUES (?, 'sft', 'waiting', '', '', 1, '{}')"
-    rows_then_a_kill(connection, sql, [(f"e{number}",) for number in range(10, 60)])
+store.backlog.add(lambda standing: [one(number, Deadly if number == 25 else str) for number in range(10, 60)])
 """
 
 
@@ -196,9 +193,10 @@ def test_stopped_between_the_decisions_and_the_files_the_next_harvest_ends_it(
     def stop(*_: object) -> None:
         raise KeyboardInterrupt
 
-    with monkeypatch.context() as patch, pytest.raises(KeyboardInterrupt):
+    with monkeypatch.context() as patch:
         patch.setattr(reaping, "_write", stop)
-        shop.reap()
+        with pytest.raises(KeyboardInterrupt):
+            shop.reap()
     decided = shop.store.backlog.history()
     assert len(decided) == 2
     assert not (shop.workspace.root / HARVEST / "sft.jsonl").exists()
