@@ -9,10 +9,12 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from trimtab.curate import Hit
 from trimtab.curate.near import signature
 from trimtab.curate.redteam import Attack, Corpus, compare, contaminated, counts, grow, load, parts, save, versions
+from trimtab.curate.redteam import corpus as corpora
 from trimtab.curate.redteam.attack import Side, Style
-from trimtab.curate.redteam.corpus import Entry
+from trimtab.curate.redteam.corpus import Entry, question
 from trimtab.curate.redteam.families import NEAR, RUN, Sides, links
 from trimtab.curate.redteam.reading import read_attacks
 from trimtab.curate.redteam.rows import Wordings
@@ -107,6 +109,28 @@ FEW = ("lock", "car", "poison", "brew", "steal", "open", "red", "key", "night", 
 words_of_few = st.lists(st.sampled_from(FEW), min_size=3, max_size=9)
 
 
+def test_a_train_attack_found_to_repeat_a_test_one_is_withdrawn(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    rows = corpus_of(20)
+    parent = grow(None, rows, name="c")
+    train, test = parent.on("train")[0], parent.on("test")[0]
+    seen = Hit(question(test.attack).id, "c", 0, "near", "a sharper eye")
+
+    def sharper(corpus: Corpus) -> list[tuple[Entry, Hit]]:
+        return [(entry, seen) for entry in corpus.on("train") if entry.attack == train.attack]
+
+    monkeypatch.setattr(corpora, "contaminated", sharper)
+    second = grow(parent, corpus_of(1, seed=5), name="c")
+    monkeypatch.undo()
+    third = grow(second, corpus_of(2, seed=6), name="c")
+    assert (second.sides[train.attack.id], third.sides[train.attack.id]) == ("held", "train")
+    assert not compare(parent, second).moved
+    assert not compare(second, third).moved
+    wrong = tuple(replace(one, side="test") if one.attack == train.attack else one for one in third.entries)
+    assert list(compare(second, replace(third, entries=wrong)).moved) == [train.attack.id]
+
+
 @settings(max_examples=40, deadline=None)
 @given(st.lists(st.lists(words_of_few, min_size=1, max_size=6), min_size=1, max_size=4), st.integers(0, 5))
 def test_growing_moves_nothing_mixes_nothing_and_loses_nothing(steps: list[list[list[str]]], seed: int) -> None:
@@ -146,7 +170,7 @@ def _kin(a: Attack, b: Attack) -> bool:
 
 def test_families_are_those_of_comparing_every_pair(shared_data: Path) -> None:
     names = ("jailbreakbench/goals.jsonl", "jailbreakbench/attack_prompts.jsonl", "harmbench/original.jsonl")
-    rows = [row for name in names for row in read_attacks(name, shared_data).attacks][::7]
+    rows = [row for name in names for row in read_attacks(name, shared_data).attacks][::10]
     sides = Sides({}, 0.5, 0)
     for id, kin in links(sorted(rows, key=lambda row: row.id)):
         sides.add(id, kin)

@@ -22,7 +22,7 @@ class Entry:
 
 @dataclass(frozen=True)
 class Corpus:
-    """``past``: the sides of attacks that earlier versions had: whoever comes back comes back to the same side."""
+    """``past``: the sides of attacks that an earlier version had and this one lacks or holds: kept for ever."""
 
     name: str
     version: str
@@ -74,7 +74,7 @@ def grow(
     if merged == before:
         return parent
     version = _bumped(parent.version, major=len(kept) < len(before))
-    past = {**parent.past, **parent.sides}
+    past = {**parent.sides, **parent.past}
     return _split(Corpus(name, version, (), parent.share, parent.seed, (f"{name}@{parent.version}",), past), merged)
 
 
@@ -104,7 +104,7 @@ def _split(corpus: Corpus, attacks: Mapping[str, Attack]) -> Corpus:
             Entry(attacks[id], sides.family(id), sides.side(id), sides.held.get(id, "")) for id in sorted(attacks)
         )
         done = Corpus(
-            corpus.name, corpus.version, entries, corpus.share, corpus.seed, corpus.parents, _gone(corpus.past, attacks)
+            corpus.name, corpus.version, entries, corpus.share, corpus.seed, corpus.parents, _past(corpus.past, entries)
         )
         hits = contaminated(done)
         if not hits:
@@ -114,20 +114,15 @@ def _split(corpus: Corpus, attacks: Mapping[str, Attack]) -> Corpus:
 
 
 def _part(sides: Sides, train: str, test: str) -> None:
-    """Two attacks on different sides that repeat each other: one family, or the new one of them is held."""
-    if sides.join(train, test):
-        return
-    new = next((id for id in (train, test) if sides.is_new(id)), None)
-    if new is None:
-        raise UserError(
-            f"attacks {train[:12]} (train) and {test[:12]} (test) repeat each other and both are settled",
-            fix="Remove one of them from its set and import it with --replace",
-        )
-    sides.hold(new, test if new == train else train)
+    """Two attacks on different sides that repeat each other: one family; or the new one is held, else the train one."""
+    if not sides.join(train, test):
+        held = test if sides.is_new(test) and not sides.is_new(train) else train
+        sides.hold(held, test if held == train else train)
 
 
-def _gone(past: Mapping[str, Side], attacks: Mapping[str, Attack]) -> dict[str, Side]:
-    return {id: side for id, side in past.items() if id not in attacks}
+def _past(past: Mapping[str, Side], entries: Iterable[Entry]) -> dict[str, Side]:
+    here = {entry.attack.id for entry in entries if entry.side != "held"}
+    return {id: side for id, side in past.items() if id not in here and side != "held"}
 
 
 def _bumped(version: str, *, major: bool) -> str:

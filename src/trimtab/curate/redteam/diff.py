@@ -56,16 +56,16 @@ def compare(old: Corpus, new: Corpus) -> Diff:
 
 
 def _moves(a: Entry, b: Entry) -> bool:
-    """An attack that was held may find a side; one that had a side keeps it."""
-    return a.side != "held" and a.side != b.side
+    """An attack that was held may find a side; one that had a side keeps it, or a train attack is withdrawn."""
+    return a.side != "held" and b.side != a.side and (a.side, b.side) != ("train", "held")
 
 
 def _returned(old: Corpus, after: Mapping[str, Entry]) -> dict[str, str]:
-    """Attacks that were removed before ``old`` and are back, on another side than they had."""
+    """Attacks that were removed or held before and are back, on another side than they had."""
     return {
         id: f"{side} to {after[id].side}"
         for id, side in old.past.items()
-        if id in after and side not in ("held", after[id].side)
+        if id in after and after[id].side not in ("held", side)
     }
 
 

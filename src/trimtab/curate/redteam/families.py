@@ -110,7 +110,7 @@ class Sides:
         return True
 
     def hold(self, id: str, other: str) -> None:
-        """Keep a new attack off both sides: a family that an earlier version has settled never moves."""
+        """Keep the attack off both sides: a family that an earlier version has settled never moves."""
         self.held[id] = f"it belongs to families on both sides, such as that of {other[:12]}"
 
     def family(self, id: str) -> str:
