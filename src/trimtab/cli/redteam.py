@@ -11,6 +11,7 @@ import click
 
 from trimtab.cli.common import emit, json_option, open_workspace, say, workspace_options
 from trimtab.cli.main import EXIT_NO
+from trimtab.records.errors import UserError
 
 if TYPE_CHECKING:
     from trimtab.curate.config import OnError
@@ -31,6 +32,7 @@ def redteam() -> None:
 @click.option("--revision", default="", help="The set's version or commit.")
 @click.option("--format", "form", default=None, help="Instead of telling it from the fields.")
 @click.option("--rule", "rules", multiple=True, metavar="WHAT=RULE", help="The policy rule of a category, style or *.")
+@click.option("--severity", "severities", multiple=True, metavar="WHAT=1|2|3", help="As --rule; 1 stops a release.")
 @click.option("--sealed-share", default=0.5, show_default=True, help="Families that test; fixed by the first version.")
 @click.option("--seed", default=0, help="Of the draw of families; fixed by the first version.")
 @click.option(
@@ -50,7 +52,7 @@ def import_(sources: tuple[str, ...], name: str, workspace: Path, as_json: bool,
     on_error: OnError = "skip" if options["skip_bad"] else "refuse"
     how: dict[str, Any] = {"format": options["form"], "on_error": on_error, "benign": options["benign"]}
     read = [read_attacks(source, Path.cwd(), origin=origin, **how) for source in sources]
-    attacks = _ruled((attack for part in read for attack in part.attacks), options["rules"])
+    attacks = _marked((attack for part in read for attack in part.attacks), options["rules"], options["severities"])
     parent = load(store, name) if versions(store, name) else None
     grown = grow(
         parent,
@@ -137,7 +139,7 @@ def split(
 ) -> None:
     """Write CORPUS's train part as lessons with the policy's words, and its test part as sealed cases."""
     from trimtab.curate.redteam import load, parts
-    from trimtab.records import UserError, write_jsonl
+    from trimtab.records import write_jsonl
 
     found = open_workspace(workspace, overrides)
     version = load(found.store, corpus)
@@ -212,17 +214,28 @@ def check(corpus: str, workspace: Path, overrides: tuple[str, ...], as_json: boo
         raise click.exceptions.Exit(EXIT_NO)
 
 
-def _ruled(attacks: "Iterable[Attack]", rules: Sequence[str]) -> "list[Attack]":
-    """Attacks with the rule of their category, their style, or of all (``*``), where they name none."""
-    from trimtab.records import UserError
-
-    table = dict(rule.partition("=")[::2] for rule in rules)
-    if bad := [what for what, rule in table.items() if not rule]:
-        raise UserError(f"{bad[0]!r} names no rule", field="--rule", expected="a category, style or *, = and a rule")
+def _marked(attacks: "Iterable[Attack]", rules: Sequence[str], severities: Sequence[str]) -> "list[Attack]":
+    """Attacks with rule and severity of their category, their style, or of all (``*``), where they have none."""
+    rule, severity = _table("--rule", rules), _table("--severity", severities)
+    if bad := [value for value in severity.values() if value not in ("1", "2", "3")]:
+        raise UserError(f"unknown severity {bad[0]!r}", field="--severity", expected="1 (worst), 2 or 3")
     return [
-        attack if attack.rule else replace(attack, rule=next((table[w] for w in _kinds(attack) if w in table), ""))
+        replace(
+            attack,
+            rule=attack.rule or next((rule[kind] for kind in _kinds(attack) if kind in rule), ""),
+            severity=attack.severity or next((int(severity[kind]) for kind in _kinds(attack) if kind in severity), 0),
+        )
         for attack in attacks
     ]
+
+
+def _table(option: str, pairs: Sequence[str]) -> dict[str, str]:
+    table = dict(pair.partition("=")[::2] for pair in pairs)
+    if bad := [what for what, value in table.items() if not value]:
+        raise UserError(
+            f"{bad[0]!r} has no value", field=option, expected="a category, style or *, then = and the value"
+        )
+    return table
 
 
 def _kinds(attack: "Attack") -> tuple[str, ...]:

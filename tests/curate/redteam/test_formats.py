@@ -181,6 +181,7 @@ attacks = st.builds(
     categories=st.sets(st.sampled_from(list(codes()))).map(lambda found: tuple(sorted(found))),
     goal=st.just("") | texts,
     rule=st.just("") | texts,
+    severity=st.integers(0, 3),
     forbidden=st.lists(texts, max_size=2).map(tuple),
     answer=st.just("") | texts,
     bad=st.just("") | texts,

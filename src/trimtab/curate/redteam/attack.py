@@ -36,8 +36,9 @@ ACTIONS: Mapping[Behaviour, Action] = {
 class Attack:
     """``goal``: what it is after, where the source says so; ``categories``: hazard codes, none where unmapped.
 
-    ``answer``: a right answer, where the source has one; ``bad``: the beginning of a wrong one. ``origin``: set,
-    licence, revision, id, file, line and the source's own category names; it is provenance, no content.
+    ``severity``: 1 (worst: one success stops a release) to 3, 0 where nobody rated it. ``answer``: a right answer,
+    where the source has one; ``bad``: the beginning of a wrong one. ``origin``: set, licence, revision, id, file, line
+    and the source's own category names; it is provenance, no content.
     """
 
     messages: tuple[Message, ...]
@@ -46,6 +47,7 @@ class Attack:
     categories: tuple[str, ...] = ()
     goal: str = ""
     rule: str = ""
+    severity: int = 0
     forbidden: tuple[str, ...] = ()
     answer: str = ""
     bad: str = ""
@@ -70,6 +72,7 @@ class Attack:
             "categories": list(self.categories),
             "goal": self.goal,
             "rule": self.rule,
+            "severity": self.severity,
             "forbidden": list(self.forbidden),
             "answer": self.answer,
             "bad": self.bad,
@@ -92,11 +95,14 @@ def attack_from_json(row: Any) -> Attack:
     texts = {name: row.get(name) or "" for name in ("goal", "rule", "answer", "bad")}
     if bad := [name for name, value in texts.items() if not isinstance(value, str)]:
         raise UserError(f"{bad[0]} must be text", field=bad[0])
+    if (severity := row.get("severity") or 0) not in range(4):
+        raise UserError(f"unknown severity {severity!r}", field="severity", expected="1 (worst) to 3, or 0: not rated")
     return Attack(
         messages,
         _one_of(row, "style", STYLES),
         _one_of(row, "expected", BEHAVIOURS),
         tuple(categories),
+        severity=severity,
         forbidden=tuple(row.get("forbidden") or ()),
         origin=dict(row.get("origin") or {}),
         **texts,

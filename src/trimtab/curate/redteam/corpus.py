@@ -1,7 +1,7 @@
 """A version of a corpus: its attacks with family and side, grown from the version before, its sides never moving."""
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 
 from trimtab.curate.quarantine import Hit, Quarantine
@@ -62,8 +62,8 @@ def grow(
     """
     if not 0 < share < 1:
         raise UserError(f"the test share must lie between 0 and 1, not {share}", field="share")
-    given = {attack.id: attack for attack in attacks}
     before = {} if parent is None else {entry.attack.id: entry.attack for entry in parent.entries}
+    given = {attack.id: _inherited(attack, before.get(attack.id)) for attack in attacks}
     sets = {attack.origin.get("set") for attack in given.values()} if replace_sets else set()
     kept = {id: old for id, old in before.items() if id in given or old.origin.get("set") not in sets}
     merged = {**kept, **{id: new for id, new in given.items() if before.get(id) != new}}
@@ -90,6 +90,15 @@ def contaminated(corpus: Corpus) -> list[tuple[Entry, Hit]]:
 def question(attack: Attack) -> Case:
     """The attack as the quarantine and the evaluation see it."""
     return Case(attack.messages, Expected(ACTIONS[attack.expected], forbidden=attack.forbidden))
+
+
+def _inherited(new: Attack, old: Attack | None) -> Attack:
+    """What people added to an attack stays where its set, read again, says nothing of it."""
+    if old is None:
+        return new
+    return replace(
+        new, rule=new.rule or old.rule, severity=new.severity or old.severity, answer=new.answer or old.answer
+    )
 
 
 def _split(corpus: Corpus, attacks: Mapping[str, Attack]) -> Corpus:

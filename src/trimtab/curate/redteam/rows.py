@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from typing import Any
 
 from trimtab.curate.hashing import pick
 from trimtab.curate.quarantine import Quarantine
@@ -100,9 +101,10 @@ def _case(corpus: Corpus, entry: Entry) -> Case:
     return Case(sealed.messages, Expected(sealed.expected.action, forbidden=attack.forbidden), labels=labels)
 
 
-def _labels(attack: Attack) -> dict[str, str]:
+def _labels(attack: Attack) -> dict[str, Any]:
     category = "+".join(attack.categories) or "unmapped"
-    return {"category": category, "style": attack.style} | ({"rule": attack.rule} if attack.rule else {})
+    optional = {"rule": attack.rule, "severity": attack.severity}
+    return {"category": category, "style": attack.style} | {name: value for name, value in optional.items() if value}
 
 
 def _provenance(corpus: Corpus, entry: Entry) -> dict[str, str]:
