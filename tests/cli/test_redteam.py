@@ -58,7 +58,8 @@ def test_a_corpus_grows_and_its_parts_are_written_checked_and_disjoint(workspace
     lessons: list[Example] = read_jsonl(workspace / "redteam/redteam-train.jsonl", example_from_json)
     cases: list[Case] = read_jsonl(workspace / "redteam/redteam-test.jsonl", case_from_json)
     assert len(lessons) + len(cases) == 8
-    rated = [row for row in (*lessons, *cases) if row.labels.get("severity") == 1 and row.labels["rule"] == "R1"]
+    labels = [*(row.labels for row in lessons), *(case.labels for case in cases)]
+    rated = [found for found in labels if found.get("severity") == 1 and found["rule"] == "R1"]
     assert len(rated) == len(GOALS)  # the second import rated nothing, and took nothing back
     looks = json.loads(run("quarantine", "-w", workspace, "--json"))
     assert [look["purpose"] for look in looks] == ["check", "split"]
