@@ -4,6 +4,7 @@ from typing import Literal
 
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
+from trimtab.curate.backlog import BacklogConfig
 from trimtab.curate.cleaning.config import CleaningConfig
 from trimtab.curate.preferences.config import PreferencesConfig
 from trimtab.curate.privacy.config import PrivacyConfig
@@ -135,4 +136,5 @@ class CurateConfig(_Section):
     preferences: PreferencesConfig = PreferencesConfig()
     quarantine: QuarantineConfig = QuarantineConfig()
     mix: MixConfig | None = None
+    backlog: BacklogConfig = BacklogConfig()
     seed: int = 0

@@ -2,10 +2,24 @@
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Literal
 
-from trimtab.records import Comparison, Example, Feedback, Message, Trace, Unpaired
+from trimtab.records import Comparison, Example, Feedback, Message, Row, Trace, Unpaired
 from trimtab.text import citations, numbers, strip_citations
+
+Queue = Literal["sft", "preference", "unpaired"]
+
+
+@dataclass(frozen=True, slots=True)
+class Lesson:
+    """What one word on one trace teaches: rows by queue; ``refused`` says why it, or its edit, teaches nothing.
+
+    ``fault``: the refusal speaks against whoever said it, not against the request.
+    """
+
+    rows: tuple[tuple[Queue, Row], ...] = ()
+    refused: str = ""
+    fault: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -20,51 +34,50 @@ class Harvest:
 
 
 def harvest(pairs: Iterable[tuple[Trace, Feedback]]) -> Harvest:
-    """Turn judged traces into rows. ``pairs`` holds exact texts (the training capture), one entry a feedback.
-
-    An edit yields an Example and, where the answer had words to reject, a Comparison; a bare thumb an Unpaired row.
-    An escalation or an incident without an edit yields a thumb down: it says what not to do, not what to do.
-    """
-    sft: dict[str, Example] = {}
-    preference: dict[str, Comparison] = {}
-    unpaired: dict[str, Unpaired] = {}
+    """Turn judged traces into rows. ``pairs`` holds exact texts (the training capture), one entry a feedback."""
+    rows: dict[str, Row] = {}
     refused: dict[str, str] = {}
     for trace, feedback in pairs:
-        if not trace.turns or trace.error:
-            refused[trace.id] = "the request failed: there is no answer to learn from"
-        elif feedback.edit is not None:
-            _edited(trace, feedback, sft, preference, unpaired, refused)
-        else:
-            row = _thumb(trace, feedback)
-            unpaired[row.id] = row
-    return Harvest(tuple(sft.values()), tuple(preference.values()), tuple(unpaired.values()), refused)
+        found = lesson(trace, feedback)
+        rows |= {row.id: row for _, row in found.rows}
+        if found.refused:
+            refused[trace.id] = found.refused
+    return Harvest(
+        tuple(row for row in rows.values() if isinstance(row, Example)),
+        tuple(row for row in rows.values() if isinstance(row, Comparison)),
+        tuple(row for row in rows.values() if isinstance(row, Unpaired)),
+        refused,
+    )
 
 
-def _edited(
-    trace: Trace,
-    feedback: Feedback,
-    sft: dict[str, Example],
-    preference: dict[str, Comparison],
-    unpaired: dict[str, Unpaired],
-    refused: dict[str, str],
-) -> None:
+def lesson(trace: Trace, feedback: Feedback) -> Lesson:
+    """An edit yields an Example and, where the answer had words to reject, a Comparison; a bare thumb an Unpaired row.
+
+    An escalation or an incident without an edit yields a thumb down: it says what not to do, not what to do.
+    """
+    if not trace.turns or trace.error:
+        return Lesson(refused="the request failed: there is no answer to learn from")
+    if feedback.edit is None:
+        return Lesson((("unpaired", _thumb(trace, feedback)),))
+    return _edited(trace, feedback)
+
+
+def _edited(trace: Trace, feedback: Feedback) -> Lesson:
     answer = Message("assistant", (feedback.edit or "").strip())
     if not answer.content:
-        refused[trace.id] = "the edit is empty"
-        return
+        return Lesson(refused="the edit is empty", fault=True)
     if unsourced := _unsourced(trace, answer.content):
-        refused[trace.id] = f"the edit states {', '.join(sorted(unsourced))}, which no tool returned and nobody said"
-        row = _thumb(trace, feedback)
-        unpaired[row.id] = row
-        return
+        stated = ", ".join(sorted(unsourced))
+        reason = f"the edit states {stated}, which no tool returned and nobody said"
+        return Lesson((("unpaired", _thumb(trace, feedback)),), reason)
     kept = _turns_behind(trace, answer.content)
     provenance = _provenance(trace, feedback)
     example = Example((*trace.prompt, *kept, answer), provenance=provenance, labels={"domain": "harvest"})
-    sft[example.id] = example
     original = trace.turns[len(kept) :]
-    if original and original != (answer,):
-        pair = Comparison((*trace.prompt, *kept), (answer,), original, reason="edited by a user", provenance=provenance)
-        preference[pair.id] = pair
+    if not original or original == (answer,):
+        return Lesson((("sft", example),))
+    pair = Comparison((*trace.prompt, *kept), (answer,), original, reason="edited by a user", provenance=provenance)
+    return Lesson((("sft", example), ("preference", pair)))
 
 
 def _results(trace: Trace) -> str:
@@ -100,6 +113,7 @@ def _thumb(trace: Trace, feedback: Feedback) -> Unpaired:
 def _provenance(trace: Trace, feedback: Feedback) -> dict[str, Any]:
     return {
         "source": "harvest",
+        "event": feedback.id,
         "annotator": feedback.user or trace.user,
         "time": feedback.time,
         "parents": [trace.id],

@@ -1,68 +1,70 @@
-"""Harvest from the store into the workspace: judged traffic, through the quarantine, into the waiting files."""
+"""Harvest from the store into the workspace: judged traffic, through the quarantine and triage, into the queues."""
 
-from dataclasses import dataclass
+from collections.abc import Sequence
+from dataclasses import dataclass, field
 from typing import Any
 
-from trimtab.loop.harvest import harvest
+from trimtab.curate import Quarantine
+from trimtab.loop.backlog.events import Event, events
+from trimtab.loop.backlog.fates import QUEUES, fates
+from trimtab.loop.backlog.triage import Judged, triage
+from trimtab.loop.backlog.trust import Trust
+from trimtab.loop.harvest import Lesson, lesson
 from trimtab.loop.steps.data import HARVEST, sealed_set
 from trimtab.loop.workspace import Workspace
-from trimtab.records import Feedback, Row, Trace, write_jsonl
+from trimtab.records import write_jsonl
 
 
 @dataclass(frozen=True, slots=True)
 class Reaped:
-    """Rows now waiting, by queue, and the traces that gave none, each with its reason."""
+    """Rows in the queues, how many of them wait for a person, and the events that gave none, each with its reason.
+
+    Each event is in ``queued`` (with its queues) or in ``refused``; ``partly``: queued, but something of it refused.
+    """
 
     sft: int
     preference: int
     unpaired: int
     refused: dict[str, str]
+    waiting: int = 0
+    queued: dict[str, list[str]] = field(default_factory=dict)
+    partly: dict[str, str] = field(default_factory=dict)
 
     def to_json(self) -> dict[str, Any]:
-        counts = {name: getattr(self, name) for name in ("sft", "preference", "unpaired")}
-        return {**counts, "refused": self.refused}
+        return {name: getattr(self, name) for name in self.__slots__}
 
 
-def reap(workspace: Workspace, *, who: str, now: float) -> Reaped:
-    """Write ``data/harvest/*.jsonl`` anew from all captured traffic that somebody judged, or a guard tripped on.
+def reap(workspace: Workspace, *, who: str, now: float, purpose: str = "harvest") -> Reaped:
+    """Decide on every needs-work event, once, and write ``data/harvest/*.jsonl`` anew from the rows accepted.
 
-    Every row passes the quarantine first; a hit is refused with the case that it repeats. ``now`` in Unix seconds.
+    Every row passes the quarantine each time; a hit is refused with the case that it repeats. ``now`` in Unix seconds.
     """
-    found = harvest(_judged(workspace))
-    refused = dict(found.refused)
+    store = workspace.store
     quarantine = sealed_set(workspace)
-    quarantine.record_look(workspace.store.ledger, who=who, purpose="harvest", time=now)
-
-    def clean(rows: tuple[Any, ...]) -> list[Any]:
-        kept = []
-        for row in rows:
-            if (hit := quarantine.check(row)) is None:
-                kept.append(row)
-            else:
-                refused[str(row.provenance["parents"][0])] = f"quarantine: {hit}"
-        return kept
-
-    rows = {"sft": clean(found.sft), "preference": clean(found.preference), "unpaired": clean(found.unpaired)}
-    _write(workspace, rows)
-    counts = {name: len(queue) for name, queue in rows.items()}
-    workspace.store.put("backlog", "counts", counts)
-    return Reaped(**counts, refused=refused)
+    quarantine.record_look(store.ledger, who=who, purpose=purpose, time=now)
+    judged = [_judged(event, quarantine) for event in events(store)]
+    trust = Trust(store.backlog.history(), [word for _, word in store.feedback.all()])
+    store.backlog.add(lambda standing: triage(judged, standing, trust, workspace.config.data, now))
+    _write(workspace, judged)
+    found = fates(store.backlog.standing())
+    store.put("backlog", "counts", found.counts)
+    queued = {event: list(queues) for event, queues in found.queued.items()}
+    return Reaped(**found.counts, refused=dict(found.refused), queued=queued, partly=dict(found.partly))
 
 
-def _judged(workspace: Workspace) -> list[tuple[Trace, Feedback]]:
-    """Exact traces with exact feedback; where a guard tripped and nobody spoke, the trip counts as a thumb down."""
-    capture, pairs = workspace.store.capture, []
-    for held in capture.kept():
-        trace = capture.get(held.trace)
-        if trace is None:
-            continue
-        words = capture.feedback(held.trace)
-        if not words and trace.tripped:
-            words = [Feedback(f"guard-{trace.id}", trace.id, trace.time, thumb=False, comment="a guard tripped")]
-        pairs += [(trace, word) for word in words]
-    return pairs
+def _judged(event: Event, quarantine: Quarantine) -> Judged:
+    if event.gone or event.request is None or event.word is None:
+        return Judged(event)
+    found: Lesson = lesson(event.request, event.word)
+    hits = (quarantine.check(row) for _, row in found.rows)
+    return Judged(event, found, next((str(hit) for hit in hits if hit is not None), ""))
 
 
-def _write(workspace: Workspace, rows: dict[str, list[Row]]) -> None:
-    for name, queue in rows.items():
-        write_jsonl(workspace.root / HARVEST / f"{name}.jsonl", (row.to_json() for row in queue))
+def _write(workspace: Workspace, judged: Sequence[Judged]) -> None:
+    """Rows that are accepted or already taken: a turn begins at its start and learns both."""
+    rows = {item.event.id: item.rows() for item in judged}
+    learnt = [one for one in workspace.store.backlog.standing() if one.state in ("accepted", "taken")]
+    for queue in QUEUES:
+        found = (rows.get(one.event, {}).get(queue) for one in learnt if one.queue == queue)
+        path = workspace.root / HARVEST / f"{queue}.jsonl"
+        write_jsonl(path, (row.to_json() for row in found if row is not None))

@@ -65,6 +65,8 @@ def reachable(store: Store) -> dict[str, str]:
     for step, outputs in _turn_in_hand(store).items():
         for name in _digests(outputs):
             kept.setdefault(name, f"the latest {step} step")
+    for corpus in store.list("redteam"):
+        kept.setdefault(corpus["artefact"], f"red-team corpus {corpus['name']}@{corpus['version']}")
     return kept
 
 

@@ -1,6 +1,7 @@
 """What lasts: tables in SQLite, artefacts named by their digest, the journal of steps."""
 
 from trimtab.store.aliases import AliasChange
+from trimtab.store.backlog import Decision
 from trimtab.store.capture import Captured, Hold
 from trimtab.store.journal import StepRecord
 from trimtab.store.spending import Draw, Drawn, Spend, Written
@@ -13,6 +14,7 @@ from trimtab.store.vault import Held
 __all__ = [
     "AliasChange",
     "Captured",
+    "Decision",
     "Draw",
     "Drawn",
     "Held",

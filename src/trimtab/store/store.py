@@ -7,6 +7,7 @@ from typing import Any
 
 from trimtab.store.aliases import Aliases
 from trimtab.store.artefacts import Artefacts
+from trimtab.store.backlog import Backlog
 from trimtab.store.capture import Capture
 from trimtab.store.database import Database
 from trimtab.store.documents import Documents
@@ -35,6 +36,7 @@ class Store:
         self.canary = Canary(self.documents)
         self.intents = Intents(database)
         self.ledger = Ledger(database)
+        self.backlog = Backlog(database)
         self.tenants = Tenants(database)
         self.spending = Spending(database)
 

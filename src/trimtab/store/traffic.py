@@ -52,6 +52,11 @@ class Traces:
         rows = self._database.read("SELECT body FROM traces WHERE id = ?", clean(id))
         return trace_from_json(json.loads(rows[0]["body"])) if rows else None
 
+    def tripped(self) -> list[Trace]:
+        """Every request that a user saw on which a guard tripped, oldest first."""
+        rows = self._database.read("SELECT body FROM traces WHERE tripped = 1 AND arm != 'shadow' ORDER BY rowid")
+        return [trace_from_json(json.loads(row["body"])) for row in rows]
+
     def query(
         self,
         release: str | None = None,

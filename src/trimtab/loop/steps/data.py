@@ -22,6 +22,7 @@ from trimtab.curate import (
     local_files,
 )
 from trimtab.guard import load_policy
+from trimtab.loop.backlog.taken import note_taken
 from trimtab.loop.behaviour import behaviour_of, toolbox_of
 from trimtab.loop.embedding import meaning, quarantine_embedder
 from trimtab.loop.policy_texts import policy_texts
@@ -97,6 +98,7 @@ def curate_(context: Context) -> dict[str, Any]:
         )
     for name in ("examples", "comparisons", "unpaired"):
         write_jsonl(folder / f"{name}.jsonl", (row.to_json() for row in getattr(done, name)))
+    note_taken(workspace.store, (*done.examples, *done.comparisons, *done.unpaired))
     report = done.report.to_json()
     write_json(folder / "report.json", report)
     rows = workspace.store.artefacts.put(folder)
