@@ -7,12 +7,13 @@ from typing import Any
 
 from trimtab.curate.config import CurateConfig
 from trimtab.curate.dedupe import dedupe_stage
-from trimtab.curate.mix import mix_stage
 from trimtab.curate.place import Imported, Placed
 from trimtab.curate.preferences import preference_stage
 from trimtab.curate.quarantine import Quarantine, quarantine_stage
 from trimtab.curate.report import Report
 from trimtab.curate.stage import Repair, Stage
+from trimtab.curate.strata.difficulty import Measure, difficulty_stage
+from trimtab.curate.strata.hard import salted_mix_stage
 from trimtab.records import Comparison, Example, Message, Progress, Row, Silent, Unpaired
 
 CODE_VERSION = 1
@@ -35,17 +36,18 @@ def curate(
     quarantine: Quarantine,
     *,
     system: str = "",
+    measure: Measure | None = None,
     progress: Progress | None = None,
 ) -> Curated:
     """Rows fit to learn from, the same for the same input and seed, and a report in which nothing is lost silently.
 
     ``system``: put before rows that carry no system prompt, so that training sees what serving will. The mix is of
-    examples; comparisons and thumbs pass it by.
+    examples; comparisons and thumbs pass it by. ``measure``: rows to their difficulty, where the config asks for it.
     """
     progress = progress or Silent()
     rows: Sequence[Placed] = [_with_system(placed, system) for placed in imported.rows]
     drops, repairs, findings = list(imported.drops), list[Repair](), dict[str, Mapping[str, Any]]()
-    for name, stage in _stages(config, quarantine).items():
+    for name, stage in _stages(config, quarantine, measure).items():
         progress.start(name, len(rows))
         staged = stage(rows)
         rows = staged.rows
@@ -62,13 +64,14 @@ def curate(
     )
 
 
-def _stages(config: CurateConfig, quarantine: Quarantine) -> dict[str, Stage]:
+def _stages(config: CurateConfig, quarantine: Quarantine, measure: Measure | None) -> dict[str, Stage]:
     """The stages by name, in their order: what is dropped early costs nothing later."""
     return {
         "preferences": preference_stage,
         "quarantine": partial(quarantine_stage, quarantine=quarantine),
         "dedupe": partial(dedupe_stage, config=config.dedupe),
-        "mix": partial(mix_stage, config=config.mix, seed=config.seed),
+        "difficulty": partial(difficulty_stage, config=config.difficulty, measure=measure),
+        "mix": partial(salted_mix_stage, mix=config.mix, hard=config.hard, seed=config.seed),
     }
 
 
