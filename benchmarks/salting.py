@@ -69,7 +69,7 @@ def measured(data: Path, model: Path, work: Path, seeds: int) -> Iterator[dict[s
         for share in SHARES:
             rows = salted(split.train, share, seed)
             folder = work / f"{seed}-{share}"
-            runs[share].append(margins(taught(model, rows, seed, folder), split.tested))
+            runs[share].append(_margins(taught(model, rows, seed, folder), split.tested))
             shutil.rmtree(folder)
             print(
                 f"seed {seed}, {share:.0%} hard: done at {time.monotonic() - begun:.0f} s", file=sys.stderr, flush=True
@@ -86,7 +86,7 @@ def pool(data: Path) -> list[Comparison]:
 
 def split_by_margin(pairs: Sequence[Comparison], model: Path) -> Split:
     """The pairs apart: the first are held out. π0's own margin says which are hard."""
-    before = margins(model, pairs)
+    before = _margins(model, pairs)
     held, rest = pairs[:HELD_OUT], pairs[HELD_OUT:]
     return Split(_apart(rest, before), _apart(held, before))
 
@@ -155,6 +155,10 @@ def page(document: Mapping[str, Any]) -> str:
     machine = document["machine"]
     foot = f"\n{document['seconds']} s on {machine['cores']} shared cores of {machine['cpu']}, {machine['date']}."
     return "\n".join([head, *table, foot]) + "\n"
+
+
+def _margins(model: Path, pairs: Sequence[Comparison]) -> dict[str, float]:
+    return {id: value for batch in margins(model, pairs) for id, value in batch.items()}
 
 
 def _pair(row: Mapping[str, Any]) -> Comparison:

@@ -20,6 +20,8 @@ from trimtab.curate.place import Drop, Imported, Placed, join_imports, place_row
 from trimtab.curate.quarantine import Hit, Quarantine
 from trimtab.curate.report import Report
 from trimtab.curate.split import side_of, split
+from trimtab.curate.strata.config import DifficultyConfig, HardConfig
+from trimtab.curate.strata.difficulty import Difficulty, Measure
 
 __all__ = [
     "CODE_VERSION",
@@ -30,10 +32,14 @@ __all__ = [
     "CurateConfig",
     "Curated",
     "DedupeConfig",
+    "Difficulty",
+    "DifficultyConfig",
     "Drop",
     "Format",
+    "HardConfig",
     "Hit",
     "Imported",
+    "Measure",
     "MixConfig",
     "Placed",
     "Quarantine",

@@ -1,13 +1,14 @@
 """How hard rows are for a model, by the trainer's own pass: mean loss of good answers, preference margins of pairs."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
+from typing import TypeVar
 
 import torch
 
 from trimtab.engine.memory import give_back
 from trimtab.model import Dialect
-from trimtab.records import Comparison, Example, Progress, Silent
+from trimtab.records import Comparison, Example, UserError
 from trimtab.train import TrainConfig
 from trimtab.train.forest.batch import Group
 from trimtab.train.forest.plant import pack
@@ -17,33 +18,48 @@ from trimtab.train.run import open_model
 
 PRECISION = "float32"
 _BUDGET = 2048  # tokens of one forward
+_LONGEST = 4096  # tokens of a row that is still measured
+T = TypeVar("T", Example, Comparison)
 
 
-def losses(folder: Path, examples: Sequence[Example], progress: Progress | None = None) -> dict[str, float]:
-    """Example id -> mean negative log-likelihood of its assistant's tokens, nats a token. Raises UserError."""
+def losses(folder: Path, examples: Sequence[Example]) -> Iterator[dict[str, float]]:
+    """Example id -> mean negative log-likelihood of its assistant's tokens, nats a token; a batch at a time.
+
+    Rows that cannot be trained on, or are longer than 4,096 tokens, are left out.
+    """
     dialect = Dialect.of(folder)
-    means = _means(folder, [example_group(example, dialect) for example in examples], progress or Silent())
-    return {example.id: -means[example.id] for example in examples}
+    for means in _means(folder, _groups(examples, lambda row: example_group(row, dialect))):
+        yield {name: -value for name, value in means.items()}
 
 
-def margins(folder: Path, pairs: Sequence[Comparison], progress: Progress | None = None) -> dict[str, float]:
-    """Comparison id -> mean log p(chosen) minus mean log p(rejected), nats a token. Raises UserError."""
+def margins(folder: Path, pairs: Sequence[Comparison]) -> Iterator[dict[str, float]]:
+    """Comparison id -> mean log p(chosen) minus mean log p(rejected), nats a token; as ``losses`` otherwise."""
     dialect = Dialect.of(folder)
-    means = _means(folder, [comparison_group(pair, dialect) for pair in pairs], progress or Silent())
-    return {pair.id: means[f"{pair.id}/chosen"] - means[f"{pair.id}/rejected"] for pair in pairs}
+    for means in _means(folder, _groups(pairs, lambda row: comparison_group(row, dialect))):
+        ids = {name.removesuffix("/chosen") for name in means if name.endswith("/chosen")}
+        yield {name: means[f"{name}/chosen"] - means[f"{name}/rejected"] for name in sorted(ids)}
 
 
-def _means(folder: Path, groups: list[Group], progress: Progress) -> Mapping[str, float]:
-    """Mean log-prob of each sequence's scored tokens."""
+def _groups(rows: Sequence[T], make: Callable[[T], Group]) -> list[Group]:
+    found = []
+    for row in {row.id: row for row in rows}.values():
+        try:
+            group = make(row)
+        except UserError:  # training's own door says what is wrong with it
+            continue
+        lengths = [(len(sequence.ids_L), len(sequence.scored_N)) for sequence in group]
+        if all(tokens <= _LONGEST and scored for tokens, scored in lengths):
+            found.append(group)
+    return found
+
+
+def _means(folder: Path, groups: list[Group]) -> Iterator[dict[str, float]]:
+    """Mean log-prob of the scored tokens by sequence, a micro-batch at a time; a group is never split."""
     if not groups:
-        return {}
+        return
     _, chosen = open_model(folder, groups, precision(PRECISION), TrainConfig())
-    batches = pack(groups, _BUDGET, 1.0, share=chosen.share)
-    found: dict[str, float] = {}
-    for batch in batches:
+    for batch in pack(groups, _BUDGET, 1.0, share=chosen.share):
         with torch.no_grad():
             parts = torch.split(chosen.score(batch).logp, batch.seq_len.tolist())
-        found |= {name: float(part.mean()) for name, part in zip(batch.example_id, parts, strict=True)}
-        progress.advance(len(batch.example_id))
+        yield {name: float(part.mean()) for name, part in zip(batch.example_id, parts, strict=True)}
     give_back()
-    return found

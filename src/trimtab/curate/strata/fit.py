@@ -56,7 +56,7 @@ def _sums(shares: Mapping[Cell, float], target: Target[Cell]) -> dict[str, float
 
 
 def _reachable(target: Target[Cell], shares: Mapping[Cell, float]) -> dict[str, float]:
-    present = {name: target.shares[name] for name in sorted(set(target.group[cell] for cell in shares))}
+    present = {name: target.shares[name] for name in sorted({target.group[cell] for cell in shares})}
     total = sum(present.values())
     return {name: share / total for name, share in present.items()}
 

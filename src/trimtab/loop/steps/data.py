@@ -21,6 +21,8 @@ from trimtab.curate import (
 )
 from trimtab.guard import load_policy
 from trimtab.loop.behaviour import behaviour_of, toolbox_of
+from trimtab.loop.difficulty import measure_of
+from trimtab.loop.difficulty import watched as difficulty_watched
 from trimtab.loop.policy_texts import policy_texts
 from trimtab.loop.turn import Context, Step
 from trimtab.loop.workspace import Workspace
@@ -76,7 +78,8 @@ def curate_(context: Context) -> dict[str, Any]:
     """The door: hygiene, duplicates, quarantine, mix. A contaminated row never passes; the report says why."""
     workspace, folder = context.workspace, context.workspace.work(f"curate-{context.key[:16]}")
     imported = _imported(workspace.store.artefacts.path(context.outputs["import"]["rows"]))
-    done = curate(imported, workspace.config.data, sealed_set(workspace), progress=context.progress)
+    measure = measure_of(workspace, context.progress)
+    done = curate(imported, workspace.config.data, sealed_set(workspace), measure=measure, progress=context.progress)
     if not done.examples:
         raise UserError(
             "no example is left after curation", field="data", fix="See `trimtab data check` for what was dropped"
@@ -93,7 +96,8 @@ def curate_(context: Context) -> dict[str, Any]:
 def curated_now(workspace: Workspace, progress: Progress) -> Curated:
     """The sources through the door as they are now, nothing kept: what `data check` and `data stats` report."""
     found = import_sources(_with_harvest(workspace), workspace.root, toolbox_of(workspace, Rehearsal()).schemas)
-    return curate(found, workspace.config.data, sealed_set(workspace), progress=progress)
+    measure = measure_of(workspace, progress)
+    return curate(found, workspace.config.data, sealed_set(workspace), measure=measure, progress=progress)
 
 
 def sealed_set(workspace: Workspace) -> Quarantine:
@@ -129,9 +133,11 @@ def source_files(workspace: Workspace) -> Mapping[str, str]:
     return found
 
 
-def _sealed_files(workspace: Workspace) -> Mapping[str, str]:
+def _sealed_files(workspace: Workspace) -> Mapping[str, Any]:
     cases = workspace.config.cases
-    return {str(path): file_digest(workspace.path(path)) for path in (*cases.sealed, *cases.reserved, *cases.redteam)}
+    files = {str(path): file_digest(workspace.path(path)) for path in (*cases.sealed, *cases.reserved, *cases.redteam)}
+    asked = difficulty_watched(workspace)
+    return files if asked is None else {**files, "difficulty": [asked, _model_reference(workspace)]}
 
 
 def _placed_json(placed: Placed) -> dict[str, Any]:
