@@ -3,7 +3,7 @@
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 from trimtab.curate import DifficultyConfig, Placed
 from trimtab.curate.strata.difficulty import Difficulty, Measure
@@ -18,6 +18,7 @@ KIND = "difficulty"
 _TOGETHER = 16
 """Rows answered before their answers are kept: what a kill can lose."""
 Found = Mapping[str, Any]
+R = TypeVar("R", Example, Comparison)
 
 
 def measure_of(workspace: Workspace, progress: Progress) -> Measure | None:
@@ -74,7 +75,7 @@ class _Kept:
     def __init__(self, store: Store, model: str, progress: Progress) -> None:
         self._store, self._model, self._progress = store, model, progress
 
-    def fill[R: (Example, Comparison)](
+    def fill(
         self, signal: str, rows: Mapping[str, R], compute: Callable[[list[R]], Iterator[Mapping[str, Found]]]
     ) -> dict[str, Found]:
         """Key -> value of each row that could be measured."""
