@@ -81,7 +81,7 @@ class _Kept:
         """Key -> value of each row that could be measured."""
         ids = {key: row.id for key, row in rows.items()}
         names = {id: f"{self._model}:{signal}:{id}" for id in ids.values()}
-        known = {id: value for id in names if (value := self._store.get(KIND, names[id])) is not None}
+        known: dict[str, Found] = {id: value for id in names if (value := self._store.get(KIND, names[id])) is not None}
         missing = [row for row in rows.values() if row.id not in known]
         if missing:
             self._progress.start(f"difficulty: {signal.split()[0]}", len(missing))

@@ -24,11 +24,11 @@ def passes(example: Example, answer: Message) -> bool | None:
     wanted = good[0]
     if wanted.tool_calls:
         made = answer.tool_calls
-        return routing_matches(wanted.tool_calls, made) and argument_match(wanted.tool_calls, made) == 1.0
+        return bool(routing_matches(wanted.tool_calls, made) and argument_match(wanted.tool_calls, made) == 1)
     if answer.tool_calls:
         return False
     if (action := example.labels.get("action")) in _UNSAID:
-        return classify(answer.content) == action
+        return bool(classify(answer.content) == action)
     return _same_said(wanted.content, answer.content)
 
 

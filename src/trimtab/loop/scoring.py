@@ -16,7 +16,6 @@ from trimtab.train.forest.precision import precision
 from trimtab.train.rows import comparison_group, example_group
 from trimtab.train.run import open_model
 
-PRECISION = "float32"
 _BUDGET = 2048  # tokens of one forward
 _LONGEST = 4096  # tokens of a row that is still measured
 T = TypeVar("T", Example, Comparison)
@@ -57,7 +56,7 @@ def _means(folder: Path, groups: list[Group]) -> Iterator[dict[str, float]]:
     """Mean log-prob of the scored tokens by sequence, a micro-batch at a time; a group is never split."""
     if not groups:
         return
-    _, chosen = open_model(folder, groups, precision(PRECISION), TrainConfig())
+    _, chosen = open_model(folder, groups, precision("float32"), TrainConfig())
     for batch in pack(groups, _BUDGET, 1.0, share=chosen.share):
         with torch.no_grad():
             parts = torch.split(chosen.score(batch).logp, batch.seq_len.tolist())

@@ -110,7 +110,8 @@ def _group(placed: Placed, config: DifficultyConfig) -> str:
 
 def _labelled(placed: Placed, found: Difficulty, level: str, most: int) -> Placed:
     row = placed.row
-    said: dict[str, Any] = {**found.values, "samples": found.samples, "model": found.model}
+    said: dict[str, Any] = dict(found.values)
+    said |= {"samples": found.samples, "model": found.model}
     if before := row.labels.get("difficulty"):
         said["label_before"] = before
     labels, provenance = {**row.labels, "difficulty": level}, {**row.provenance, "difficulty": said}
