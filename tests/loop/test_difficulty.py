@@ -73,7 +73,12 @@ def test_a_second_run_computes_nothing_and_a_killed_one_goes_on(
     monkeypatch.setattr(scoring, "losses", dies_after_one)
     with pytest.raises(KeyboardInterrupt):
         measured(ROWS, config, tiny_model, BARE, store, Silent())
-    monkeypatch.setattr(scoring, "losses", lambda folder, rows: asked.append(len(rows)) or plain(folder, rows))
+
+    def goes_on(folder: Path, rows: Sequence[Example]) -> Any:
+        asked.append(len(rows))
+        return plain(folder, rows)
+
+    monkeypatch.setattr(scoring, "losses", goes_on)
     first = measured(ROWS, config, tiny_model, BARE, store, Silent())
     assert asked == [4, 3]
     assert measured(ROWS, config, tiny_model, BARE, store, Silent()) == first

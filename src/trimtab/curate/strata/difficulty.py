@@ -110,7 +110,7 @@ def _group(placed: Placed, config: DifficultyConfig) -> str:
 
 def _labelled(placed: Placed, found: Difficulty, level: str, most: int) -> Placed:
     row = placed.row
-    said: dict[str, Any] = dict(found.values)
+    said: dict[str, Any] = {str(name): value for name, value in found.values.items()}
     said |= {"samples": found.samples, "model": found.model}
     if before := row.labels.get("difficulty"):
         said["label_before"] = before
