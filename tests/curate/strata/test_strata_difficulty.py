@@ -9,7 +9,7 @@ from pydantic import ValidationError
 from trimtab.curate.place import Placed
 from trimtab.curate.strata.config import DifficultyConfig
 from trimtab.curate.strata.difficulty import Difficulty, difficulty_stage, quantile
-from trimtab.records import Comparison, Example, Message
+from trimtab.records import Comparison, Example, Message, ToolCall
 
 LOSS = DifficultyConfig(measure="loss")
 
@@ -78,7 +78,7 @@ def test_a_label_that_is_replaced_is_a_repair_and_kept_in_the_provenance() -> No
 
 def test_failed_samples_become_companions_only_where_asked_for_and_each_once() -> None:
     rows = [row("a")]
-    wrong, other = (Message("assistant", "w"),), (Message("assistant", "v"),)
+    wrong, other = (Message("assistant", "w"),), (Message("assistant", "", (ToolCall("sum", {"a": 1}),)),)
     known = {rows[0].key: Difficulty(pass_rate=0.0, failed=(wrong, wrong, other), model="m")}
 
     def rejected(most: int) -> object:

@@ -122,7 +122,11 @@ def _labelled(placed: Placed, found: Difficulty, level: str, most: int) -> Place
 
 
 def _fresh(row: Example, failed: Iterable[tuple[Message, ...]], most: int) -> list[tuple[Message, ...]]:
-    return [turns for turns in dict.fromkeys(failed) if turns not in row.rejected][:most]
+    fresh: list[tuple[Message, ...]] = []
+    for turns in failed:
+        if turns not in row.rejected and turns not in fresh:
+            fresh.append(turns)
+    return fresh[:most]
 
 
 def _changes(before: Placed, after: Placed, level: str) -> list[Repair]:
