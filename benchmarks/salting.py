@@ -50,7 +50,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(prog="salting", description=__doc__)
     parser.add_argument("--data", type=Path, default=Path(os.environ.get("TRIMTAB_DATA", ROOT.parent / "shared/data")))
     parser.add_argument("--work", type=Path, default=ROOT / ".bench" / "salting")
-    parser.add_argument("--seeds", type=int, default=2)
+    parser.add_argument("--seeds", type=int, default=3)
     parser.add_argument("--json", action="store_true", help="one document on stdout")
     given = parser.parse_args()
     if not given.data.is_dir():
