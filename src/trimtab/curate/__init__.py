@@ -11,7 +11,7 @@ from trimtab.curate.config import (
     TextsConfig,
 )
 from trimtab.curate.dedupe import dedupe
-from trimtab.curate.door import CODE_VERSION, Curated, curate
+from trimtab.curate.door import CODE_VERSION, Aids, Curated, curate
 from trimtab.curate.exporting import WRITERS, Exported, export_rows
 from trimtab.curate.formats import FORMATS, Format, guess_format
 from trimtab.curate.importing import describe, import_cases, import_rows, import_sources, stream_rows
@@ -34,6 +34,8 @@ from trimtab.curate.quarantine import (
 from trimtab.curate.reading import local_files, refuse_as_target
 from trimtab.curate.report import Report
 from trimtab.curate.split import side_of, split
+from trimtab.curate.strata.config import DifficultyConfig, HardConfig
+from trimtab.curate.strata.difficulty import Difficulty, Measure
 from trimtab.curate.tally import Tally
 
 __all__ = [
@@ -43,16 +45,21 @@ __all__ = [
     "WRITERS",
     "Adapter",
     "AdapterOptions",
+    "Aids",
     "CurateConfig",
     "Curated",
     "DedupeConfig",
+    "Difficulty",
+    "DifficultyConfig",
     "Drop",
     "Embedder",
     "Exported",
     "Format",
+    "HardConfig",
     "Hit",
     "Imported",
     "Keyed",
+    "Measure",
     "MixConfig",
     "Placed",
     "PreferencesConfig",

@@ -8,6 +8,7 @@ from trimtab.curate.backlog import BacklogConfig
 from trimtab.curate.cleaning.config import CleaningConfig
 from trimtab.curate.preferences.config import PreferencesConfig
 from trimtab.curate.privacy.config import PrivacyConfig
+from trimtab.curate.strata.config import DifficultyConfig, HardConfig
 
 OnError = Literal["refuse", "skip"]
 Side = Literal["all", "train", "sealed"]
@@ -110,18 +111,31 @@ class QuarantineConfig(_Section):
 
 
 class MixConfig(_Section):
-    """Shares by label: `by: [domain, action]` with shares such as `math/answer: 0.3`."""
+    """Shares by label: `by: [domain, action]` with shares such as `math/answer: 0.3` or `*/decline: 0.1`."""
 
     by: tuple[str, ...] = Field(default=("action",), min_length=1)
     shares: dict[str, float] = Field(default_factory=dict, description="Stratum to share; they are scaled to sum to 1.")
     total: int | None = Field(
         default=None, ge=1, description="Rows wanted; absent = as many as the scarcest stratum allows."
     )
+    rest: Literal["drop", "keep"] = Field(
+        default="drop", description="Strata without a share: left out, or (keep) in what the shares leave of 1."
+    )
+    margins: dict[str, dict[str, float]] = Field(
+        default_factory=dict,
+        description="Label to shares of its values, met together; values without one have what is left.",
+    )
+    repeat: int = Field(default=1, ge=1, description="At most so many times may a row stand in the mix.")
 
     @model_validator(mode="after")
     def _shares_are_positive(self) -> "MixConfig":
         if any(share <= 0 for share in self.shares.values()):
             raise ValueError("every share must be above 0; leave a stratum out to drop it")
+        for name, shares in {**self.margins, **({"shares": self.shares} if self.rest == "keep" else {})}.items():
+            if not shares and name == "shares":
+                continue
+            if not all(share >= 0 for share in shares.values()) or not 0 < sum(shares.values()) <= 1 + 1e-9:
+                raise ValueError(f"the shares of {name} must be 0 or more and sum to at most 1")
         return self
 
 
@@ -135,6 +149,8 @@ class CurateConfig(_Section):
     dedupe: DedupeConfig = DedupeConfig()
     preferences: PreferencesConfig = PreferencesConfig()
     quarantine: QuarantineConfig = QuarantineConfig()
+    difficulty: DifficultyConfig = DifficultyConfig()
+    hard: HardConfig | None = Field(default=None, description="Hard prompts with good answers, at a set share.")
     mix: MixConfig | None = None
     backlog: BacklogConfig = BacklogConfig()
     seed: int = 0

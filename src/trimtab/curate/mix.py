@@ -9,17 +9,19 @@ from trimtab.curate.config import MixConfig
 from trimtab.curate.hashing import uniform
 from trimtab.curate.place import Drop, Placed, dropped
 from trimtab.curate.stage import Staged
-from trimtab.records import Example, UserError
+from trimtab.curate.strata.plan import Stratified, planned
+from trimtab.records import Example
 
 
 @dataclass(frozen=True, slots=True)
 class Stratum:
-    """``wanted`` by its share of the total, ``had`` before the mix, ``taken`` by it."""
+    """``wanted`` by its share of the total, ``had`` before the mix, ``taken`` by it, of which ``repeated`` again."""
 
     share: float
     wanted: int
     had: int
     taken: int
+    repeated: int = 0
 
     @property
     def short(self) -> int:
@@ -31,34 +33,36 @@ class Stratum:
 
 @dataclass(frozen=True, slots=True)
 class Mixed:
+    """``gap``: how far the fitted shares are from conflicting targets, 0 where all are met."""
+
     rows: tuple[Placed, ...]
     drops: tuple[Drop, ...]
     strata: Mapping[str, Stratum]
+    axes: Mapping[str, Mapping[str, Stratum]]
+    gap: float = 0.0
 
 
 def mix(rows: Sequence[Placed], config: MixConfig, seed: int = 0) -> Mixed:
     """Rows drawn so that each stratum has its share of the total; a stratum without a share is left out.
 
     A row's chance grows with its source's weight (Efraimidis and Spirakis 2006: the largest u^(1/w) are taken). With
-    no total, the largest is used that leaves no stratum short. Without shares, strata keep the shares they have.
-    Raises UserError when no stratum with a share has a row.
+    no total, the largest is used that leaves no stratum short. Without targets, strata keep the shares they have. A
+    row is repeated only where ``config.repeat`` allows it. Raises UserError when no stratum with a share has a row.
     """
-    strata: dict[str, list[Placed]] = {}
-    for placed in rows:
-        strata.setdefault(stratum_of(placed, config.by), []).append(placed)
-    shares = _shares(config, strata)
-    total = config.total or _largest_total(shares, strata)
+    plan = planned(rows, config)
+    room = {name: len(found) * config.repeat for name, found in plan.strata.items()}
+    total = config.total or _largest_total(plan.shares, room)
     taken: list[Placed] = []
     table: dict[str, Stratum] = {}
-    for name, wanted in quotas(shares, total).items():
-        had = strata.get(name, [])
-        drawn = sorted(had, key=lambda placed: _key(placed, seed), reverse=True)[:wanted]
+    for name, wanted in quotas(plan.shares, total).items():
+        had = sorted(plan.strata.get(name, []), key=lambda placed: drawing_key(placed, seed), reverse=True)
+        drawn = (had * config.repeat)[:wanted]
         taken += drawn
-        table[name] = Stratum(shares[name], wanted, len(had), len(drawn))
+        table[name] = Stratum(plan.shares[name], wanted, len(had), len(drawn), max(0, len(drawn) - len(had)))
     survivors = {id(placed) for placed in taken}
-    left_out = [dropped(placed, "mix", stratum_of(placed, config.by)) for placed in rows if id(placed) not in survivors]
+    left_out = [dropped(placed, "mix", plan.name(placed)) for placed in rows if id(placed) not in survivors]
     taken.sort(key=lambda placed: uniform("order", seed, placed.key))
-    return Mixed(tuple(taken), tuple(left_out), table)
+    return Mixed(tuple(taken), tuple(left_out), table, _axes(plan, table), plan.gap)
 
 
 def mix_stage(rows: Sequence[Placed], config: MixConfig | None, seed: int) -> Staged:
@@ -68,14 +72,12 @@ def mix_stage(rows: Sequence[Placed], config: MixConfig | None, seed: int) -> St
         return Staged(rows)
     mixed = mix(examples, config, seed)
     others = [placed for placed in rows if not isinstance(placed.row, Example)]
-    strata = {name: stratum.to_json() for name, stratum in mixed.strata.items()}
-    return Staged([*mixed.rows, *others], mixed.drops, findings=strata)
+    return Staged([*mixed.rows, *others], mixed.drops, findings=_findings(mixed, examples))
 
 
-def stratum_of(placed: Placed, by: Sequence[str]) -> str:
-    """The labels joined by ``/``, the source under the name ``source``, ``none`` where a label is absent."""
-    labels = {"source": placed.source, **placed.row.labels}
-    return "/".join(str(labels.get(name, "none")) for name in by)
+def drawing_key(placed: Placed, seed: int, draw: str = "mix") -> float:
+    """The rows with the largest are taken: u^(1/weight), u by hash (Efraimidis and Spirakis 2006)."""
+    return math.pow(uniform(draw, seed, placed.key), 1 / placed.weight)
 
 
 def quotas(shares: Mapping[str, float], total: int) -> dict[str, int]:
@@ -88,23 +90,51 @@ def quotas(shares: Mapping[str, float], total: int) -> dict[str, int]:
     return counts
 
 
-def _shares(config: MixConfig, strata: Mapping[str, Sequence[Placed]]) -> dict[str, float]:
-    raw: Mapping[str, float] = config.shares or {name: len(rows) for name, rows in sorted(strata.items())}
-    if not any(strata.get(name) for name in raw):
-        raise UserError(
-            f"no row is in any stratum of the mix; there are {', '.join(sorted(strata)) or 'no rows'}",
-            field="mix.shares",
-            expected=f"labels joined as {'/'.join(config.by)}",
-        )
-    return {name: share / sum(raw.values()) for name, share in raw.items()}
-
-
-def _largest_total(shares: Mapping[str, float], strata: Mapping[str, Sequence[Placed]]) -> int:
+def _largest_total(shares: Mapping[str, float], room: Mapping[str, int]) -> int:
     """The most rows that need no more of any stratum than there are; strata without a row do not bind."""
-    present = {name: share for name, share in shares.items() if strata.get(name)}
-    bound = min(len(strata[name]) / share for name, share in present.items())
+    bound = min(room[name] / share for name, share in shares.items() if room.get(name) and share > 0)
     return math.floor(bound + 1e-9)
 
 
-def _key(placed: Placed, seed: int) -> float:
-    return math.pow(uniform("mix", seed, placed.key), 1 / placed.weight)
+def _axes(plan: Stratified, table: Mapping[str, Stratum]) -> dict[str, dict[str, Stratum]]:
+    """Axis -> value -> the strata with that value as one."""
+    axes: dict[str, dict[str, Stratum]] = {}
+    for place, axis in enumerate(plan.axes):
+        sums: dict[str, Stratum] = {}
+        for name, values in plan.values.items():
+            if (value := values[place]) == "*":
+                continue
+            one = table.get(name) or Stratum(0.0, 0, len(plan.strata.get(name, ())), 0)
+            sums[value] = _sum(sums[value], one) if value in sums else one
+        axes[axis] = dict(sorted(sums.items()))
+    return axes
+
+
+def _sum(a: Stratum, b: Stratum) -> Stratum:
+    return Stratum(a.share + b.share, a.wanted + b.wanted, a.had + b.had, a.taken + b.taken, a.repeated + b.repeated)
+
+
+def _findings(mixed: Mixed, examples: Sequence[Placed]) -> dict[str, Any]:
+    strata = {name: stratum.to_json() for name, stratum in mixed.strata.items()}
+    short = {name: stratum.short for name, stratum in mixed.strata.items() if stratum.short}
+    wanted = sum(stratum.wanted for stratum in mixed.strata.values())
+    found: dict[str, Any] = {
+        "strata": strata,
+        "axes": {
+            axis: {value: stratum.to_json() for value, stratum in values.items()} for axis, values in mixed.axes.items()
+        },
+        "unknown_difficulty": {"had": _unknown(examples), "taken": _unknown(mixed.rows)},
+    }
+    if mixed.gap > 1e-6:
+        found["gap"] = mixed.gap
+    if short:
+        found["short"] = {"rows": sum(short.values()), "share": sum(short.values()) / wanted}
+        found["advice"] = [
+            f"{name}: add {rows} rows, ask for a smaller share or total, or allow mix.repeat"
+            for name, rows in short.items()
+        ]
+    return found
+
+
+def _unknown(rows: Sequence[Placed]) -> int:
+    return sum(not placed.row.labels.get("difficulty") for placed in rows)

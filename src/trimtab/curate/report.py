@@ -50,7 +50,7 @@ class Report:
         lines += [f"{count} dropped: {reason}" for reason, count in self.reasons.items()]
         lines += [
             f"{name}: {stratum['taken']} of {stratum['wanted']} rows wanted; {stratum['short']} short"
-            for name, stratum in self.findings.get("mix", {}).items()
+            for name, stratum in self.findings.get("mix", {}).get("strata", {}).items()
             if stratum["short"]
         ]
         lines += self.findings.get("preferences", {}).get("sentences", ())

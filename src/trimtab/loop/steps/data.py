@@ -4,11 +4,13 @@ import json
 import shutil
 import time
 from collections.abc import Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 from trimtab.curate import (
     CODE_VERSION,
+    Aids,
     CurateConfig,
     Curated,
     Drop,
@@ -24,6 +26,8 @@ from trimtab.curate import (
 from trimtab.guard import load_policy
 from trimtab.loop.backlog.taken import note_taken
 from trimtab.loop.behaviour import behaviour_of, toolbox_of
+from trimtab.loop.difficulty import measure_of
+from trimtab.loop.difficulty import watched as difficulty_watched
 from trimtab.loop.embedding import meaning, quarantine_embedder
 from trimtab.loop.policy_texts import policy_texts
 from trimtab.loop.shards import guard, keyed_of, roles, shard_digest
@@ -82,16 +86,8 @@ def curate_(context: Context) -> dict[str, Any]:
     """The door: hygiene, duplicates, quarantine, mix. A contaminated row never passes; the report says why."""
     workspace, folder = context.workspace, context.workspace.work(f"curate-{context.key[:16]}")
     imported = _imported(workspace.store.artefacts.path(context.outputs["import"]["rows"]))
-    config, vault = workspace.config.data, WorkspaceVault(workspace, time.time)
-    done = curate(
-        imported,
-        config,
-        sealed_set(workspace),
-        tools=toolbox_of(workspace, Rehearsal()).schemas,
-        vault=vault,
-        embed=meaning(config.dedupe),
-        progress=context.progress,
-    )
+    aids = replace(_aids(workspace, context.progress), vault=WorkspaceVault(workspace, time.time))
+    done = curate(imported, workspace.config.data, sealed_set(workspace), aids=aids, progress=context.progress)
     if not done.examples:
         raise UserError(
             "no example is left after curation", field="data", fix="See `trimtab data check` for what was dropped"
@@ -108,9 +104,18 @@ def curate_(context: Context) -> dict[str, Any]:
 
 def curated_now(workspace: Workspace, progress: Progress) -> Curated:
     """The sources through the door as they are now, nothing kept: what `data check` and `data stats` report."""
-    tools, config = toolbox_of(workspace, Rehearsal()).schemas, workspace.config.data
-    found = import_sources(_with_harvest(workspace), workspace.root, tools)
-    return curate(found, config, sealed_set(workspace), tools=tools, embed=meaning(config.dedupe), progress=progress)
+    aids = _aids(workspace, progress)
+    found = import_sources(_with_harvest(workspace), workspace.root, tuple(aids.tools))
+    return curate(found, workspace.config.data, sealed_set(workspace), aids=aids, progress=progress)
+
+
+def _aids(workspace: Workspace, progress: Progress) -> Aids:
+    """What the door is lent; nothing is opened before it is asked for."""
+    return Aids(
+        tools=toolbox_of(workspace, Rehearsal()).schemas,
+        embed=meaning(workspace.config.data.dedupe),
+        measure=measure_of(workspace, progress),
+    )
 
 
 def sealed_set(workspace: Workspace) -> Quarantine:
@@ -146,10 +151,12 @@ def source_files(workspace: Workspace) -> Mapping[str, str]:
     return found
 
 
-def _sealed_and_tools(workspace: Workspace) -> Mapping[str, str]:
+def _sealed_and_tools(workspace: Workspace) -> Mapping[str, Any]:
     tools = workspace.config.files.tools
-    shards = {str(path): shard_digest(workspace, path) for path in roles(workspace)}
-    return shards | {str(tools): file_digest(workspace.path(tools))}
+    files = {str(path): shard_digest(workspace, path) for path in roles(workspace)}
+    files |= {str(tools): file_digest(workspace.path(tools))}
+    asked = difficulty_watched(workspace)
+    return files if asked is None else {**files, "difficulty": [asked, _model_reference(workspace)]}
 
 
 def _placed_json(placed: Placed) -> dict[str, Any]:
