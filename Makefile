@@ -64,7 +64,7 @@ docs: setup
 	$(BIN)/python tests/readme_commands.py README.md
 
 lock:
-	$(PYTHON) -m uv pip compile pyproject.toml lock/torch-needs.in --extra openvino --extra constrained --extra parquet --extra plot --extra dev --universal --python-version 3.11 \
+	$(PYTHON) -m uv pip compile pyproject.toml lock/torch-needs.in --extra openvino --extra constrained --extra parquet --extra language --extra plot --extra dev --universal --python-version 3.11 \
 	  --generate-hashes --override lock/without-torch.txt --no-header --no-annotate --quiet -o lock/requirements.txt
 
 clean:
