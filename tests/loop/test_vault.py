@@ -26,9 +26,11 @@ TRACE = Trace(
 @pytest.fixture
 def workspace(tiny_workspace: Path) -> Workspace:
     found = find_workspace(tiny_workspace)
+    found.store.traces.add(TRACE)
     found.store.capture.put(TRACE.id, TRACE, expires=1e12, kept=True)
     for number, edit in enumerate(("Ask ann@x.org for blue.", None)):
         said = Feedback(f"f{number}", TRACE.id, 2.0, edit=edit, thumb=False, comment="call me on 555-123-4567")
+        found.store.feedback.add(said)
         found.store.capture.put_feedback(said, expires=1e12)
     reap(found, who="test", now=3.0)
     return found
