@@ -2,6 +2,7 @@
 
 import unicodedata
 from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from functools import lru_cache
 
@@ -15,6 +16,7 @@ Places = npt.NDArray[np.int64]
 
 WIDTH = 3
 _BATCH = 4096
+_THREADS = 2
 _SPACE, _END = 32, 10
 _BASE = 0x9E3779B97F4A7C15
 _INVERSE = pow(_BASE, -1, 1 << 64)
@@ -38,7 +40,8 @@ class Shingles:
 
 def shingles(texts: Sequence[str], width: int = WIDTH) -> Shingles:
     """Every run of ``width`` words of each text's normal form; a text of fewer words is one run, an empty one too."""
-    parts = [_batch(texts[first : first + _BATCH], width) for first in range(0, len(texts), _BATCH)]
+    with ThreadPoolExecutor(_THREADS) as pool:  # numpy lets go of Python's lock
+        parts = list(pool.map(lambda first: _batch(texts[first : first + _BATCH], width), range(0, len(texts), _BATCH)))
     starts = np.concatenate([np.zeros(1, np.int64), *(np.diff(part.starts) for part in parts)])
     empty = np.empty(0, np.uint64)
     return Shingles(

@@ -1,5 +1,7 @@
 """Sets side by side: each text's runs as sorted unique keys, the rarest first, and how alike two sets are."""
 
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 
 import numpy as np
@@ -12,7 +14,8 @@ Places = npt.NDArray[np.int64]
 Scores = npt.NDArray[np.float64]
 
 _NONE = np.uint64(0xFFFFFFFFFFFFFFFF)
-_CELLS = 1 << 22
+_THREADS = 2
+_CELLS = 1 << 20
 """Keys held in one table at a time."""
 _MOST = 0xFFFF
 
@@ -37,20 +40,32 @@ def rarest_first(shingles: Shingles) -> Sets:
     keys = (often[bucket] << np.uint64(48)) | (shingles.keys & np.uint64((1 << 48) - 1))
     lengths = np.diff(shingles.starts)
     sizes = lengths.copy()
-    for length in np.unique(lengths):
-        same = np.flatnonzero(lengths == length)
-        for some in np.array_split(same, max(1, len(same) * int(length) // _CELLS)):
-            where = shingles.starts[some][:, None] + np.arange(length)
-            table = keys[where]
-            table.sort(axis=1)
-            again = table[:, 1:] == table[:, :-1]
-            repeats = np.flatnonzero(again.any(axis=1))
-            if len(repeats):
-                table[:, 1:][again] = _NONE
-                table[repeats] = np.sort(table[repeats], axis=1)
-                sizes[some] -= again.sum(axis=1)
-            keys[where] = table
+
+    def sort(texts: Places) -> None:
+        length = int(lengths[texts[0]])
+        where = shingles.starts[texts][:, None] + np.arange(length)
+        table = keys[where]
+        table.sort(axis=1)
+        again = table[:, 1:] == table[:, :-1]
+        repeats = np.flatnonzero(again.any(axis=1))
+        if len(repeats):
+            table[:, 1:][again] = _NONE
+            table[repeats] = np.sort(table[repeats], axis=1)
+            sizes[texts] -= again.sum(axis=1)
+        keys[where] = table
+
+    with ThreadPoolExecutor(_THREADS) as pool:  # numpy lets go of Python's lock; no two tables share a text
+        list(pool.map(sort, _tables(lengths)))
     return Sets(keys, shingles.starts[:-1], sizes)
+
+
+def _tables(lengths: Places) -> Iterator[Places]:
+    """Texts of one length, so many that their keys fit a table."""
+    by_length = np.argsort(lengths, kind="stable")
+    ends = np.flatnonzero(np.diff(lengths[by_length], append=-1)) + 1
+    for same in np.split(by_length, ends[:-1]):
+        if len(same):
+            yield from np.array_split(same, max(1, len(same) * int(lengths[same[0]]) // _CELLS))
 
 
 def jaccard(sets: Sets, a: Places, b: Places) -> Scores:
