@@ -7,6 +7,7 @@ import numpy as np
 import numpy.typing as npt
 
 from trimtab.text.normal import words
+from trimtab.text.shingles import mixed
 
 Signature = npt.NDArray[np.uint32]
 Hashes = npt.NDArray[np.uint64]
@@ -42,16 +43,8 @@ def _shingles(tokens: list[str], width: int) -> Hashes:
     count = max(len(hashes) - width + 1, min(len(hashes), 1))
     rolled = np.zeros(count, dtype=np.uint64)
     for i in range(min(width, len(hashes))):
-        rolled = _mix(rolled + hashes[i : i + count])
+        rolled = mixed(rolled + hashes[i : i + count])
     return np.unique(rolled)
-
-
-def _mix(x: Hashes) -> Hashes:
-    """The finaliser of splitmix64: spreads every bit of 64 over all."""
-    x = (x + np.uint64(0x9E3779B97F4A7C15)).astype(np.uint64)
-    x = (x ^ (x >> np.uint64(30))) * np.uint64(0xBF58476D1CE4E5B9)
-    x = (x ^ (x >> np.uint64(27))) * np.uint64(0x94D049BB133111EB)
-    return x ^ (x >> np.uint64(31))
 
 
 @lru_cache(maxsize=1 << 16)
