@@ -27,6 +27,8 @@ STEM = ROOT / "docs" / "results" / "salting"
 SETS = ("commonsenseqa", "openbookqa")
 SHARES = (0.0, 0.05, 0.15)
 POOL, HELD_OUT, ROWS = 560, 240, 160
+COMPANIONS = round(max(SHARES) * ROWS)
+"""Rows with a wrong answer as companion, in every arm: what differs between arms is how many of them are hard."""
 SFT = SftConfig(epochs=1, learning_rate=1e-5, rows_per_step=8, token_budget=1024)
 DPO = PreferenceConfig(learning_rate=5e-6, rows_per_step=4, token_budget=1024)
 Slices = Mapping[str, Sequence[Comparison]]
@@ -92,22 +94,24 @@ def split_by_margin(pairs: Sequence[Comparison], model: Path) -> Split:
 
 
 def salted(train: Slices, share: float, seed: int) -> list[Example]:
-    """``ROWS`` rows of which ``share`` are hard, each hard one with the wrong answer that π0 prefers as companion."""
+    """``ROWS`` rows of which ``share`` are hard; ``COMPANIONS`` of them, hard ones first, with a wrong answer beside.
+
+    A hard row's companion is the wrong answer that π0 prefers, an ordinary row's one that it does not.
+    """
     hard, order = round(share * ROWS), lambda pair: digest([seed, pair.id])
     chosen = sorted(train["hard"], key=order)[:hard]
     ordinary = sorted(train["ordinary"], key=order)[: ROWS - hard]
     assert len(chosen) + len(ordinary) == ROWS, "the pool is too small for the mix"
-    rows = [replace(_example(pair), rejected=(pair.rejected,)) for pair in chosen]
-    return sorted([*rows, *map(_example, ordinary)], key=lambda row: digest([seed, row.id]))
+    pairs = [*chosen, *ordinary]
+    rows = [replace(_example(pair), rejected=(pair.rejected,)) for pair in pairs[:COMPANIONS]]
+    return sorted([*rows, *map(_example, pairs[COMPANIONS:])], key=lambda row: digest([seed, row.id]))
 
 
 def taught(model: Path, rows: Sequence[Example], seed: int, work: Path) -> Path:
-    """SFT on the rows, then the preference step on their companions, where there are any."""
+    """SFT on the rows, then the preference step on their companions."""
     settings = {"seed": seed}
     train_sft(model, rows, SFT.model_copy(update=settings), work=work / "sft", out=work / "sft" / "model")
     pairs = [pair for row in rows for pair in companions(row)]
-    if not pairs:
-        return work / "sft" / "model"
     dpo = DPO.model_copy(update=settings)
     train_dpo(work / "sft" / "model", pairs, dpo, work=work / "dpo", out=work / "dpo" / "model")
     return work / "dpo" / "model"
@@ -135,8 +139,9 @@ def page(document: Mapping[str, Any]) -> str:
     head = (
         "# Salting: hard rows in the mix against held-out preference margin\n\n"
         f"{document['rows']} rows of {' and '.join(document['sets'])} taught to SmolLM2-135M-Instruct, of which 0, 5 "
-        "or 15 % are measured hard (π0 gives the wrong answer more log-prob a token than the right one), each with "
-        "that wrong answer as rejected companion; SFT, then the preference step on the companions (none at 0 %). "
+        "or 15 % are measured hard (π0 gives the wrong answer more log-prob a token than the right one). In every arm "
+        f"{COMPANIONS} rows, the hard ones first, carry a wrong answer as rejected companion; SFT, then the preference "
+        "step on the companions, so that the arms differ in what is hard alone. "
         "Margin: log p(right) - log p(wrong), nats a token, on held-out questions; the gain is paired with 0 % on the "
         f"same questions, averaged over {document['seeds']} seed(s). Bias-corrected bootstrap over questions, 95 %; "
         "it does not cover the choice of the training rows. Reproduce: `make bench NAME=salting`.\n"
