@@ -55,7 +55,8 @@ imports: setup
 	$(BIN)/lint-imports
 
 test: setup $(NODE)/node_modules/.package-lock.json
-	$(BIN)/pytest
+	@log=$$(mktemp); nice -n 10 $(BIN)/pytest tests/train >$$log 2>&1 & train=$$!; \
+	$(BIN)/pytest --ignore=tests/train; rest=$$?; wait $$train; train=$$?; cat $$log; rm -f $$log; exit $$((rest + train))
 
 fuzz: setup
 	TRIMTAB_CASES=5000 $(BIN)/pytest tests/serve/test_schemathesis.py -s
