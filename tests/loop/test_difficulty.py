@@ -96,11 +96,24 @@ def test_the_limit_measures_the_same_rows_in_any_order(tiny_model: Path, store: 
 def test_pass_rate_counts_right_answers_and_keeps_the_wrong_ones(
     tiny_model: Path, store: Store, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    said = [Message("assistant", text) for text in ("It is 2.", "No: 7.", "No: 7.", "")]
+    ends = {"It is 2.": "stop", "No: 7.": "stop", "No, since the": "length", "": "stop"}
+    said = [difficulty._Sample(Message("assistant", text), end) for text, end in ends.items()]
     monkeypatch.setattr(difficulty, "_samples", lambda engine, dialect, rows, config: [said for _ in rows])
     config = DifficultyConfig(measure="pass_rate", samples=4)
     (found,) = measured(ROWS[:1], config, tiny_model, BARE, store, Silent()).values()
-    assert (found.pass_rate, found.samples, found.failed) == (0.25, 4, ((said[1],),))
+    assert (found.pass_rate, found.samples, found.failed) == (0.25, 4, ((said[1].answer,),))
+
+
+def test_a_row_that_the_engine_could_not_answer_is_not_measured_and_is_asked_again(
+    tiny_model: Path, store: Store, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    ends = ["error", "stop"]
+    answer = Message("assistant", "It is 2.")
+    monkeypatch.setattr(difficulty, "_samples", lambda *_: [[difficulty._Sample(answer, ends.pop(0))]])
+    config = DifficultyConfig(measure="pass_rate")
+    assert measured(ROWS[:1], config, tiny_model, BARE, store, Silent()) == {}
+    (found,) = measured(ROWS[:1], config, tiny_model, BARE, store, Silent()).values()
+    assert found.pass_rate == 1.0
 
 
 def test_failed_samples_of_a_real_run_are_companions_whose_tokens_sft_never_sees(tiny_workspace: Path) -> None:

@@ -19,7 +19,7 @@ from trimtab.curate.strata.hard import salted_mix_stage
 from trimtab.records import Comparison, Example, Message, Progress, Row, Silent, ToolSchema, Unpaired
 from trimtab.text import Recogniser
 
-CODE_VERSION = 3
+CODE_VERSION = 4
 """Raised by hand when the same input gives other rows."""
 
 

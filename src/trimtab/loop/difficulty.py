@@ -1,7 +1,7 @@
 """Difficulty of the rows at the door, measured on π0: kept in the store by model and row, so nothing is done twice."""
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -17,6 +17,7 @@ from trimtab.store import Store
 KIND = "difficulty"
 _TOGETHER = 16
 """Rows answered before their answers are kept: what a kill can lose."""
+_ANSWERED = ("stop", "length")
 Found = Mapping[str, Any]
 R = TypeVar("R", Example, Comparison)
 
@@ -61,7 +62,7 @@ def measured(
     if config.measure in ("pass_rate", "both"):
         how = [config.samples, config.temperature if config.samples > 1 else 0.0, config.max_tokens]
         asked = {key: row for key, row in examples.items() if passes(row, Message("assistant", "")) is not None}
-        values.append(kept.fill(f"pass_rate {how}", asked, lambda some: _answered(folder, some, config)))
+        values.append(kept.fill(f"pass_rate 2 {how}", asked, lambda some: _answered(folder, some, config)))
     found: dict[str, Difficulty] = {}
     for one in values:
         for key, value in one.items():
@@ -107,7 +108,10 @@ def _margins(folder: Path, rows: list[Comparison]) -> Iterator[Mapping[str, Foun
 
 
 def _answered(folder: Path, rows: list[Example], config: DifficultyConfig) -> Iterator[Mapping[str, Found]]:
-    """Pass rate and the distinct failed answers of each row, ``_TOGETHER`` rows at a time."""
+    """Pass rate and the distinct failed answers of each row, ``_TOGETHER`` rows at a time.
+
+    A row that the engine could not answer (too long, say) is not measured: that is no wrong answer.
+    """
     from trimtab.engine import open_engine
 
     engine, dialect = open_engine("auto", folder), Dialect.of(folder)
@@ -117,12 +121,21 @@ def _answered(folder: Path, rows: list[Example], config: DifficultyConfig) -> It
             yield {
                 row.id: _rated(row, said)
                 for row, said in zip(some, _samples(engine, dialect, some, config), strict=True)
+                if all(one.finish in _ANSWERED for one in said)
             }
     finally:
         engine.close()
 
 
-def _samples(engine: Any, dialect: Dialect, rows: Sequence[Example], config: DifficultyConfig) -> list[list[Message]]:
+@dataclass(frozen=True, slots=True)
+class _Sample:
+    """What π0 said, and why it ended there: ``stop``, ``length``, or something that is no answer."""
+
+    answer: Message
+    finish: str
+
+
+def _samples(engine: Any, dialect: Dialect, rows: Sequence[Example], config: DifficultyConfig) -> list[list[_Sample]]:
     """π0's answers to each row; the seed is the sample's place, so that equal rows are answered equally."""
     from trimtab.engine import Request, Sampling, generate
 
@@ -133,15 +146,17 @@ def _samples(engine: Any, dialect: Dialect, rows: Sequence[Example], config: Dif
         for ids in prompts
         for place in range(config.samples)
     ]
-    answers = [dialect.parse(dialect.decode(done.token_ids)) for done in generate(engine, requests)]
+    ended = generate(engine, requests)
+    answers = [_Sample(dialect.parse(dialect.decode(done.token_ids)), done.finish) for done in ended]
     return [answers[i : i + config.samples] for i in range(0, len(answers), config.samples)]
 
 
-def _rated(row: Example, answers: Sequence[Message]) -> Found:
-    """Answers without words or calls fail, and are no companions: there is nothing in them to reject."""
-    failed = [answer for answer in answers if not passes(row, answer)]
-    said = {digest(one.to_json()): one.to_json() for one in failed if one.content.strip() or one.tool_calls}
-    return {"pass_rate": 1 - len(failed) / len(answers), "samples": len(answers), "failed": list(said.values())}
+def _rated(row: Example, samples: Sequence[_Sample]) -> Found:
+    """A failed answer that is empty, or cut off by ``max_tokens``, is no companion: the end would tell it apart."""
+    failed = [one for one in samples if not passes(row, one.answer)]
+    whole = [one.answer for one in failed if one.finish == "stop"]
+    said = {digest(one.to_json()): one.to_json() for one in whole if one.content.strip() or one.tool_calls}
+    return {"pass_rate": 1 - len(failed) / len(samples), "samples": len(samples), "failed": list(said.values())}
 
 
 def _fields(value: Found) -> dict[str, Any]:

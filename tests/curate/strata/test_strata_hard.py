@@ -6,7 +6,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from trimtab.curate.config import MixConfig
+from trimtab.curate import Imported, Quarantine, curate
+from trimtab.curate.config import CurateConfig, MixConfig
 from trimtab.curate.place import Placed
 from trimtab.curate.strata.config import HardConfig
 from trimtab.curate.strata.evidence import evidence_of
@@ -103,8 +104,35 @@ PASSAGE = Message("tool", '[{"id": "kb-1", "text": "It costs 12."}]', tool_call_
         ((Message("assistant", "It is blue."),), {"reference": "blue"}, "reference"),
         ((Message("assistant", "It is blue."),), {"quality": 0.9}, "quality"),
         ((Message("assistant", "It is blue."),), {"quality": 0.2}, ""),
+        ((Message("assistant", "It is blue."),), {"quality": {}, "quality_given": 0.9}, "quality"),
     ],
 )
 def test_evidence_checks_the_answer_or_there_is_none(turns: Any, labels: dict[str, Any], expected: str) -> None:
     example = Example((Message("user", "How much?"), *turns), TOOLS, labels)
     assert evidence_of(example, 0.5) == expected
+
+
+def test_a_users_edit_is_a_persons_answer_whoever_the_user_was() -> None:
+    turns = (Message("user", "How much?"), Message("assistant", "It is blue."))
+    assert evidence_of(Example(turns, provenance={"source": "harvest", "parents": ["t1"]})) == "person"
+    assert evidence_of(Example(turns, provenance={"parents": ["t1"]})) == ""
+
+
+def test_a_quality_that_came_with_the_row_still_counts_behind_the_whole_door() -> None:
+    towns = ["Oslo", "Bern", "Rome", "Bonn", "Lyon", "Kyiv", "Riga", "Graz", "Turku", "Porto"]
+    given_rows = [
+        Placed(
+            Example(
+                (
+                    Message("user", f"What is the weather like in {town}?"),
+                    Message("assistant", f"In {town} it is mild."),
+                ),
+                labels={"quality": 0.9, "difficulty": "hard" if i < 2 else "easy"},
+            ),
+            "set",
+        )
+        for i, town in enumerate(towns)
+    ]
+    config = CurateConfig.model_validate({"hard": {"share": 0.2, "min_quality": 0.5}})
+    done = curate(Imported(tuple(given_rows), (), {}), config, Quarantine(config.quarantine))
+    assert hard_of(done.report.rows) == done.report.findings["mix"]["salt"]["taken"] == 2

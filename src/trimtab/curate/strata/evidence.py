@@ -16,7 +16,7 @@ def evidence_of(example: Example, min_quality: float | None = None) -> str:
     A row whose evidence speaks against its answer (a failed call, a citation of no passage, a number that stands
     nowhere) has none of the latter four.
     """
-    if any(example.provenance.get(name) for name in _PEOPLE):
+    if is_edit(example) or any(example.provenance.get(name) for name in _PEOPLE):
         return "person"
     if (quality := _quality(example)) is not None and min_quality is not None and quality >= min_quality:
         return "quality"
@@ -26,6 +26,11 @@ def evidence_of(example: Example, min_quality: float | None = None) -> str:
     if answer.tool_calls:
         return "calls" if all(_fits(call.name, call.arguments, example) for call in answer.tool_calls) else ""
     return _said(example, answer.content)
+
+
+def is_edit(example: Example) -> bool:
+    """Whether a user wrote the answer in place of a released model's: harvested examples are edits, with a parent."""
+    return example.provenance.get("source") == "harvest" and bool(example.provenance.get("parents"))
 
 
 def _said(example: Example, answer: str) -> str:
@@ -52,7 +57,8 @@ def _fits(name: str, arguments: Mapping[str, Any], example: Example) -> bool:
 
 
 def _quality(example: Example) -> float | None:
-    value = example.labels.get("quality")
+    """The row's own number; the cleaning stage, whose flags are called ``quality``, keeps it as ``quality_given``."""
+    value = example.labels.get("quality_given", example.labels.get("quality"))
     return float(value) if isinstance(value, int | float) and not isinstance(value, bool) else None
 
 

@@ -10,7 +10,7 @@ from trimtab.curate.mix import drawing_key, mix_stage
 from trimtab.curate.place import Drop, Placed, dropped
 from trimtab.curate.stage import Staged
 from trimtab.curate.strata.config import HardConfig
-from trimtab.curate.strata.evidence import evidence_of
+from trimtab.curate.strata.evidence import evidence_of, is_edit
 from trimtab.records import Example, UserError
 
 
@@ -45,7 +45,7 @@ def is_hard(row: Example, config: HardConfig) -> bool:
     hard = {
         "measured": bool(measured) and row.labels.get("difficulty") == "hard",
         "labelled": came_with == "hard",
-        "edited": row.provenance.get("source") == "harvest" and bool(row.provenance.get("parents")),
+        "edited": is_edit(row),
     }
     return any(hard[origin] for origin in config.by)
 
