@@ -44,7 +44,8 @@ class CleaningConfig(_Section):
     truncated: Fault = Field(default="flag", description="A last answer that ends in mid-sentence or inside a fence.")
     boilerplate: BoilerplateConfig = BoilerplateConfig()
     identify: Literal["words", "langid"] = Field(
-        default="words", description="Language by script and small words, or by py3langid (`pip install py3langid`)."
+        default="words",
+        description="Language by script and small words, or by py3langid (`pip install trimtab[language]`).",
     )
     languages: tuple[str, ...] = Field(
         default=(), description="Rows told to be in another language go (en, de); empty keeps all."

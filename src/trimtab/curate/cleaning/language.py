@@ -80,7 +80,7 @@ def by_langid() -> Identify:
         raise UserError(
             "languages are to be told by py3langid, which is not installed",
             field="data.cleaning.identify",
-            fix="pip install py3langid, or set identify: words",
+            fix="pip install 'trimtab[language]', or set identify: words",
         ) from error
     classify: Callable[[str], tuple[Any, Any]] = langid.classify
 

@@ -59,9 +59,7 @@ def dpo(
         logit_P = advance_P - (batch.reward[winner_P] - batch.reward[loser_P]) if margins else advance_P
         weight_P = _shares(batch, batch.seq_group[winner_P]).to(logit_P)
         if kwise == "plackett_luce":
-            total = _plackett_luce(logit_P, winner_P, loser_P, batch)
-            if batch.doubt is not None:  # of pairs alone, and −log σ(−x) is −log σ(x) + x
-                total = total + weight_P @ (batch.doubt[winner_P].to(logit_P) * logit_P)
+            total = _doubted_ranking(logit_P, winner_P, loser_P, weight_P, batch)
         else:
             right_P, flipped_P = (_penalty(sign * logit_P, beta, loss) for sign in (1, -1))
             flip = _flipped(batch, winner_P, logit_P, label_smoothing)
@@ -72,6 +70,12 @@ def dpo(
         return total / batch.denominator, {name: value / batch.denominator for name, value in metrics.items()}
 
     return objective
+
+
+def _doubted_ranking(logit_P: Tensor, winner_P: Tensor, loser_P: Tensor, weight_P: Tensor, batch: Batch) -> Tensor:
+    """The rankings' loss; doubt is of pairs alone, and −log σ(−x) is −log σ(x) + x."""
+    total = _plackett_luce(logit_P, winner_P, loser_P, batch)
+    return total if batch.doubt is None else total + weight_P @ (batch.doubt[winner_P].to(logit_P) * logit_P)
 
 
 def _flipped(batch: Batch, winner_P: Tensor, logit_P: Tensor, smoothing: float) -> Tensor | float:
