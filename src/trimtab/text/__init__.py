@@ -1,6 +1,7 @@
-"""Pure text: normal forms, signatures, sentences, citations, facts, personal data and style."""
+"""Pure text: normal forms, signatures, sentences, citations, facts, personal data, style, and the page to show it."""
 
 from trimtab.text.cite import citations, quotes, sentences, strip_citations
+from trimtab.text.document import document, facts_row
 from trimtab.text.facts import content_words, entities, number_spans, numbers
 from trimtab.text.normal import ngrams, normalise, words
 from trimtab.text.pii import ALL_KINDS, DEFAULT_KINDS, Recogniser, Span, normal_datum, pii_spans, scrub
@@ -20,7 +21,9 @@ __all__ = [
     "Surface",
     "citations",
     "content_words",
+    "document",
     "entities",
+    "facts_row",
     "jaccard_estimate",
     "manner",
     "ngrams",

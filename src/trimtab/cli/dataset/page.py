@@ -7,6 +7,7 @@ from typing import Any
 
 from trimtab.cli.dataset.findings import findings_section
 from trimtab.cli.dataset.plots import bars
+from trimtab.text import document, facts_row
 
 _PANELS = {
     "by_source": "By source",
@@ -22,18 +23,15 @@ _FIRST = 12
 
 def report_page(report: Mapping[str, Any], title: str) -> str:
     """The HTML document for a report as `--json` prints it; no script, nothing from elsewhere."""
-    template = files("trimtab.cli.dataset").joinpath("page.html").read_text("utf-8")
-    parts = {"TITLE": escape(title), "TILES": _tiles(report), "BODY": _body(report)}
-    for name, text in parts.items():
-        template = template.replace("{{" + name + "}}", text)
-    return template
+    style = files("trimtab.cli.dataset").joinpath("page.css").read_text("utf-8")
+    return document(title, f"<h1>{escape(title)}</h1>\n{_tiles(report)}\n{_body(report)}", style=style)
 
 
 def _tiles(report: Mapping[str, Any]) -> str:
     facts = {"rows read": report["read"], **report["kept"]}
     facts["dropped"] = sum(report["drops"]["by_reason"].values())
     facts["repaired"] = sum(report["repairs"]["by_kind"].values())
-    return "".join(f"<div><dt>{escape(name)}</dt><dd>{count:,}</dd></div>" for name, count in facts.items())
+    return facts_row([(name, f"{count:,}") for name, count in facts.items()])
 
 
 def _body(report: Mapping[str, Any]) -> str:

@@ -9,6 +9,7 @@ from typing import Any
 from trimtab.curate.redteam.attack import STYLES
 from trimtab.curate.redteam.categories import codes
 from trimtab.curate.redteam.corpus import Corpus
+from trimtab.text import document
 
 _NO_CODE = {"benign": "benign contrast", "unmapped": "no code"}
 
@@ -67,7 +68,7 @@ def as_text(corpus: Corpus) -> str:
 
 def as_html(corpus: Corpus) -> str:
     """One page with the table and nothing from elsewhere; no attack is quoted."""
-    found, title = counts(corpus), escape(f"{corpus.name} {corpus.version}")
+    found, title = counts(corpus), f"{corpus.name} {corpus.version}"
     rows = "".join(
         f"<tr><td>{escape(_name(category))}</td><td>{escape(style)}</td>"
         + "".join(f"<td class=n>{count}</td>" for count in sides)
@@ -75,14 +76,12 @@ def as_html(corpus: Corpus) -> str:
         for (category, style), sides in found.cells.items()
     )
     total = "".join(f"<td class=n>{count}</td>" for count in found.rows.values())
-    return (
-        f"<!doctype html><html lang=en><meta charset=utf-8><title>{title}</title>"
-        "<style>body{font:15px system-ui;margin:2rem}table{border-collapse:collapse}"
-        "td,th{padding:.3rem .8rem;border-bottom:1px solid #ccc;text-align:left}.n{text-align:right}</style>"
-        f"<h1>Red-team corpus {title}</h1><p>Digest {corpus.digest}. {len(corpus.entries)} attacks; the largest family "
-        f"holds {found.largest:.1%} of them.</p><table><tr><th>Category<th>Style<th>Train<th>Test<th>Held</tr>{rows}"
-        f"<tr><th>Attacks<th>{total}</tr></table></html>\n"
+    body = (
+        f"<h1>Red-team corpus {escape(title)}</h1><p>Digest {corpus.digest}. {len(corpus.entries)} attacks; the largest"
+        f" family holds {found.largest:.1%} of them.</p><table><tr><th>Category<th>Style<th class=n>Train"
+        f"<th class=n>Test<th class=n>Held</tr>{rows}<tr><td colspan=2>Attacks</td>{total}</tr></table>"
     )
+    return document(title, body, style=".n { text-align: right }")
 
 
 def _name(category: str) -> str:

@@ -6,6 +6,7 @@ from collections.abc import Callable, Sequence
 from html import escape
 from importlib.resources import files
 
+from trimtab.text import document, facts_row
 from trimtab.train.curves.panels import Curves, Limit, Panel
 
 WIDTH, HEIGHT = 360.0, 190.0
@@ -18,21 +19,28 @@ _Path = Callable[[Points, str], str]
 
 def page(curves: Curves) -> str:
     """The HTML document."""
-    template = files("trimtab.train.curves").joinpath("page.html").read_text("utf-8")
     data = {f"p{i}": [[_short(x), _short(y)] for x, y in panel.points] for i, panel in enumerate(curves.panels)}
+    frame = {"steps": curves.steps, "left": _LEFT, "right": WIDTH - _RIGHT}
+    written = json.dumps(data, separators=(",", ":")).replace("</", "<\\/")
+    script = f"const DATA = {written}, FRAME = {json.dumps(frame)};\n" + _resource("page.js")
+    return document(title(curves), _body(curves), style=_resource("page.css"), script=script)
+
+
+def _resource(name: str) -> str:
+    return files("trimtab.train.curves").joinpath(name).read_text("utf-8")
+
+
+def _body(curves: Curves) -> str:
     method = [(i, panel) for i, panel in enumerate(curves.panels) if not panel.monitor]
     watched = [(i, panel) for i, panel in enumerate(curves.panels) if panel.monitor]
-    parts = {
-        "TITLE": escape(title(curves)),
-        "TILES": "".join(_tile(*fact) for fact in _tiles(curves)),
-        "PANELS": _section("Training", method, curves) + _section("Monitors", watched, curves),
-        "KEY": _key(curves),
-        "DATA": json.dumps(data, separators=(",", ":")).replace("</", "<\\/"),
-        "FRAME": json.dumps({"steps": curves.steps, "left": _LEFT, "right": WIDTH - _RIGHT}),
-    }
-    for name, text in parts.items():
-        template = template.replace("{{" + name + "}}", text)
-    return template
+    return "\n".join(
+        (
+            f'<header><h1>{escape(title(curves))}</h1><div class="key">{_key(curves)}</div></header>',
+            facts_row(_tiles(curves)),
+            _section("Training", method, curves) + _section("Monitors", watched, curves),
+            "<footer>Point at a curve, or use the left and right arrow keys, to read its values step by step.</footer>",
+        )
+    )
 
 
 def title(curves: Curves) -> str:
@@ -186,10 +194,6 @@ def _tiles(curves: Curves) -> list[tuple[str, str]]:
         ("tokens a second", f"{facts['speed']:,.0f}"),
         ("time in steps", _duration(facts["seconds"])),
     ]
-
-
-def _tile(name: str, value: str) -> str:
-    return f"<div><dt>{escape(name)}</dt><dd>{escape(value)}</dd></div>"
 
 
 def _key(curves: Curves) -> str:
