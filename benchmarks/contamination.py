@@ -25,7 +25,7 @@ from benchmarks.contamination_data import (
 )
 from benchmarks.pages import Goal, Rows, markdown, show, verdict, write
 from trimtab.curate import Quarantine
-from trimtab.records import Example
+from trimtab.records import Example, digest
 from trimtab.stats import wilson
 
 PAGE = Path("docs/results/contamination")
@@ -39,12 +39,8 @@ GOALS: dict[str, Goal] = {
     "reworded and embedded": ("at least", 0.95),
 }
 FALSE_GOAL: Goal = ("at most", 1e-4)
-BY_HAND = (
-    "The rows blocked of the further sets, judged by hand when this page was first written (8 of 55,968): two are "
-    "verbatim copies of sealed MMLU questions (a 13-gram), two speak of what a sealed question asks and are counted as "
-    "false, four are false. That makes 6 false blocks in 150,966 clean rows of both kinds: 0.4 in 10,000 "
-    "[0.2, 0.9]. `--blocked FILE` writes the pairs for whoever judges again."
-)
+JUDGED = Path(__file__).with_name("contamination_judged.json")
+"""What people said of rows blocked in the further sets: the pair's digest -> ``copy``, ``related`` or ``other``."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -111,6 +107,7 @@ def measure(questions: Questions, text: list[str], count: int, more: Sequence[st
         "found": {kind: _found(kind, planted, hits, sealed) for kind in GOALS},
         "clean": {**_rate(len(blocked), len(clean)), "how": dict(Counter(hit.how for hit, _ in blocked))},
         "further": {**_rate(len(strange), len(others)), "how": dict(Counter(hit.how for hit, _ in strange))},
+        **_false([_digest(hit, sealed) for hit, _ in strange], len(blocked), len(clean), len(others)),
         "blocked": _pairs([*blocked, *strange, *near], sealed),
         "siblings": {**_rate(len(near), len(siblings)), "how": dict(Counter(hit.how for hit, _ in near))},
     }
@@ -135,10 +132,27 @@ def _rate(successes: int, n: int) -> dict[str, Any]:
 
 def _pairs(blocked: list[tuple[Any, Example]], sealed: list[str]) -> list[dict[str, str]]:
     """Each blocked row beside the case that it is said to repeat, for people to judge; each pair of texts once."""
-    found = {
-        (sealed[hit.line], hit.text): {"how": hit.how, "case": sealed[hit.line], "row": hit.text} for hit, _ in blocked
+    found = {_digest(hit, sealed): {"how": hit.how, "case": sealed[hit.line], "row": hit.text} for hit, _ in blocked}
+    return [{"digest": name, **pair} for name, pair in found.items()]
+
+
+def _digest(hit: Any, sealed: list[str]) -> str:
+    return digest([sealed[hit.line], hit.text])
+
+
+def _false(pairs: Sequence[str], blocked: int, clean: int, others: int) -> dict[str, Any]:
+    """False blocks of the further sets and of all rows: what people judged a copy is none, and no clean row either.
+
+    A pair that nobody has judged counts as false.
+    """
+    known = json.loads(JUDGED.read_text("utf-8"))
+    said = Counter(known.get(pair, "not judged") for pair in pairs)
+    copies = said["copy"]
+    return {
+        "judged": dict(said),
+        "further_false": _rate(len(pairs) - copies, others - copies),
+        "all_false": _rate(blocked + len(pairs) - copies, clean + others - copies),
     }
-    return list(found.values())
 
 
 def tables(numbers: dict[str, Any]) -> list[tuple[str, tuple[str, ...], Rows]]:
@@ -149,7 +163,13 @@ def tables(numbers: dict[str, Any]) -> list[tuple[str, tuple[str, ...], Rows]]:
     ]
     false = [
         ("rows of other sets", _said(numbers["clean"], 5), verdict(numbers["clean"]["value"], FALSE_GOAL)),
-        (f"texts of {len(FURTHER)} further sets", _said(numbers["further"], 5), "by hand, see below"),
+        (f"texts of {len(FURTHER)} further sets", _said(numbers["further"], 5), "judged one by one, below"),
+        (
+            "of these, falsely",
+            _said(numbers["further_false"], 5),
+            verdict(numbers["further_false"]["value"], FALSE_GOAL),
+        ),
+        ("both, falsely", _said(numbers["all_false"], 5), verdict(numbers["all_false"]["value"], FALSE_GOAL)),
         ("other questions of the same sets", _said(numbers["siblings"], 5), "shown"),
     ]
     return [
@@ -182,7 +202,10 @@ def page(numbers: dict[str, Any]) -> str:
         "0.55 for them. The other questions of the same sets are shown apart, since many of them ask what a sealed "
         "one asks, in other words or about one passage.",
         "",
-        BY_HAND,
+        "Rows blocked in the further sets were judged one by one: "
+        + ", ".join(f"{count} {name}" for name, count in sorted(numbers["judged"].items()))
+        + ". A copy of a sealed question is no false block; one that speaks of what it asks (related) is, and so is "
+        "one that nobody has judged. `--blocked FILE` writes the pairs for whoever judges again.",
         "",
         "`make bench NAME=contamination` measures again; it needs the shared data sets.",
     ]
@@ -206,7 +229,7 @@ def main() -> None:
     write(arguments.page, page(numbers), numbers)
     if arguments.json:
         keys = {f"found_{kind.replace(' ', '_')}": one["value"] for kind, one in numbers["found"].items()}
-        print(json.dumps({**keys, "false_blocks": numbers["clean"]["value"], "seconds": numbers["seconds"]}))
+        print(json.dumps({**keys, "false_blocks": numbers["all_false"]["value"], "seconds": numbers["seconds"]}))
     else:
         show(tables(numbers))
 
