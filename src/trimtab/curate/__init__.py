@@ -17,7 +17,7 @@ from trimtab.curate.formats import FORMATS, Format, guess_format
 from trimtab.curate.importing import describe, import_cases, import_rows, import_sources, stream_rows
 from trimtab.curate.labelling import action_of
 from trimtab.curate.mix import mix
-from trimtab.curate.place import Drop, Imported, Placed, join_imports, place_rows
+from trimtab.curate.place import Drop, Imported, Placed, place_rows
 from trimtab.curate.preferences import PreferencesConfig, tricky_negatives
 from trimtab.curate.privacy import PrivacyConfig, Vault, privacy_stage
 from trimtab.curate.quarantine import (
@@ -83,7 +83,6 @@ __all__ = [
     "import_rows",
     "import_sources",
     "is_sealed",
-    "join_imports",
     "local_files",
     "mix",
     "place_rows",

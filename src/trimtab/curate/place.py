@@ -2,7 +2,7 @@
 
 import hashlib
 import json
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Any
@@ -73,12 +73,3 @@ def place_rows(rows: Iterable[Row], source: str) -> Imported:
 
 def dropped(placed: Placed, reason: str, detail: str) -> Drop:
     return Drop(reason, detail, placed.source, placed.file, placed.line)
-
-
-def join_imports(parts: Sequence[Imported]) -> Imported:
-    """Several imports as one, in their order."""
-    return Imported(
-        rows=tuple(row for part in parts for row in part.rows),
-        drops=tuple(drop for part in parts for drop in part.drops),
-        understood={name: sentence for part in parts for name, sentence in part.understood.items()},
-    )

@@ -24,7 +24,6 @@ class Fitted(Generic[Cell]):
     """``gap``: the largest |share had - share wanted| of any group that has a cell; above 0 where targets conflict."""
 
     shares: Mapping[Cell, float]
-    rounds: int
     gap: float
 
 
@@ -45,7 +44,7 @@ def fit(weights: Mapping[Cell, float], targets: Sequence[Target[Cell]], rounds: 
         done, before, gap = done + 1, gap, _gap(shares, targets, wanted)
         if len(targets) == 1 or (done > 50 and abs(before - gap) < _CLOSE * 1e-3):
             break
-    return Fitted(shares, done, gap)
+    return Fitted(shares, gap)
 
 
 def _sums(shares: Mapping[Cell, float], target: Target[Cell]) -> dict[str, float]:
