@@ -111,4 +111,4 @@ def test_a_config_that_means_nothing_is_refused(section: dict[str, Any]) -> None
 
 def test_a_sealed_set_that_is_missing_stops_everything(tmp_path: Path) -> None:
     with pytest.raises(UserError):
-        Quarantine.load(CurateConfig().quarantine.paths, tmp_path)
+        Quarantine.load(["data/quarantine/*.jsonl"], tmp_path)

@@ -5,6 +5,8 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+import numpy.typing as npt
 import pytest
 
 from trimtab.curate.config import QuarantineConfig
@@ -163,15 +165,16 @@ def test_examples_may_be_sealed_too(tmp_path: Path, write: Write) -> None:
     assert Quarantine.load(["a.jsonl"], tmp_path).check(asks(QUESTION, "Another answer")) is not None
 
 
-def by_letters(texts: Sequence[str]) -> list[list[float]]:
+def by_letters(texts: Sequence[str]) -> npt.NDArray[np.float32]:
     """An embedding that a test can foresee: how often each letter stands in the text."""
-    return [[text.lower().count(letter) for letter in "abcdefghijklmnopqrstuvwxyz"] for text in texts]
+    counts = [[text.lower().count(letter) for letter in "abcdefghijklmnopqrstuvwxyz"] for text in texts]
+    return np.array(counts, np.float32)
 
 
 def test_an_embedding_finds_what_words_do_not_and_is_asked_last() -> None:
     asked: list[str] = []
 
-    def vectors(texts: Sequence[str]) -> list[list[float]]:
+    def vectors(texts: Sequence[str]) -> npt.NDArray[np.float32]:
         asked.extend(texts)
         return by_letters(texts)
 

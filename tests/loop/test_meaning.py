@@ -2,14 +2,15 @@
 
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
 import yaml
 
-from trimtab.curate import DedupeConfig
+from trimtab.curate import CurateConfig
 from trimtab.engine import TextEmbedder
-from trimtab.loop.embedding import meaning, vectors
+from trimtab.loop.embedding import meaning, quarantine_embedder, vectors
 from trimtab.loop.steps.data import curated_now
 from trimtab.loop.workspace import find_workspace
 from trimtab.records import Silent, UserError
@@ -43,17 +44,17 @@ def test_a_text_without_tokens_is_like_no_other(embedder: TextEmbedder) -> None:
     assert vectors(embedder, []).shape == (0, embedder.dimensions)
 
 
-@pytest.mark.parametrize("config", [DedupeConfig(embeddings="some/model"), DedupeConfig(semantic=0.9)])
-def test_nothing_embeds_where_it_is_not_asked_or_not_named(config: DedupeConfig) -> None:
-    assert meaning(config) is None
+@pytest.mark.parametrize("config", [{"embeddings": "some/model"}, {"dedupe": {"semantic": 0.9}}])
+def test_nothing_embeds_where_it_is_not_asked_or_not_named(config: dict[str, Any]) -> None:
+    assert meaning(CurateConfig.model_validate(config)) is None
 
 
 def test_a_model_that_cannot_be_had_is_told_by_its_field(tmp_path: Path) -> None:
-    embed = meaning(DedupeConfig(semantic=0.9, embeddings=str(tmp_path)))
+    embed = meaning(CurateConfig.model_validate({"dedupe": {"semantic": 0.9}, "embeddings": str(tmp_path)}))
     assert embed is not None
     with pytest.raises(UserError, match="embedding model cannot be used") as caught:
         embed(["a"])
-    assert caught.value.field == "data.dedupe.embeddings"
+    assert caught.value.field == "data.embeddings"
 
 
 def test_a_workspace_that_names_a_model_loses_rows_that_mean_the_same(tiny_workspace: Path, tiny_model: Path) -> None:
@@ -61,9 +62,31 @@ def test_a_workspace_that_names_a_model_loses_rows_that_mean_the_same(tiny_works
     assert before.report.findings.get("dedupe", {})["semantic"] == "not looked for"
     file = tiny_workspace / "trimtab.yaml"
     config = yaml.safe_load(file.read_text("utf-8"))
-    config["data"]["dedupe"] = {"semantic": 0.05, "embeddings": str(tiny_model), "numbers_matter": False}
+    config["data"] |= {"embeddings": str(tiny_model), "dedupe": {"semantic": 0.05, "numbers_matter": False}}
     file.write_text(yaml.safe_dump(config), "utf-8")
     after = curated_now(find_workspace(tiny_workspace), Silent())
     gone = [drop for drop in after.report.drops if drop.reason == "same meaning"]
     assert gone
     assert len(after.report.rows) == len(before.report.rows) - len(gone)
+
+
+def test_the_quarantine_compares_by_the_same_model_and_reads_a_text_to_its_end(
+    tiny_workspace: Path, tiny_model: Path, embedder: TextEmbedder
+) -> None:
+    file = tiny_workspace / "trimtab.yaml"
+    config = yaml.safe_load(file.read_text("utf-8"))
+    config["data"]["quarantine"] = {"embedding": 0.9}
+    file.write_text(yaml.safe_dump(config), "utf-8")
+    with pytest.raises(UserError) as unnamed:
+        quarantine_embedder(find_workspace(tiny_workspace))
+    assert unnamed.value.field == "data.embeddings"
+    config["data"]["embeddings"] = str(tiny_model)
+    file.write_text(yaml.safe_dump(config), "utf-8")
+    found = quarantine_embedder(find_workspace(tiny_workspace))
+    assert found is not None
+    long = "x" * (embedder.context + 5)
+    assert found.name == embedder.weights
+    assert found.unit([long, long + " and another end"]) == pytest.approx(
+        vectors(embedder, [long, long + " and another end"]), abs=1e-5
+    )
+    assert found.unit([long])[0] != pytest.approx(found.unit([long + " and another end"])[0], abs=1e-5)

@@ -1,4 +1,4 @@
-"""What the `curate` section of trimtab.yaml may say."""
+"""What the `data` section of trimtab.yaml may say."""
 
 from typing import Literal
 
@@ -88,11 +88,9 @@ class DedupeConfig(_Section):
     semantic: float | None = Field(
         default=None, gt=0, le=1, description="Cosine of embeddings from which two rows are one; absent: not compared."
     )
-    embeddings: str = Field(default="", description="The model that embeds, a reference as `model` takes it.")
 
 
 class QuarantineConfig(_Section):
-    paths: tuple[str, ...] = Field(default=("data/quarantine/*.jsonl",), description="Sealed case files.")
     ngram: int = Field(default=13, ge=5, description="A run of so many words in common is contamination.")
     shortest: int = Field(
         default=6, ge=3, description="Texts shorter than the n-gram, down to so many words, are matched whole."
@@ -106,7 +104,7 @@ class QuarantineConfig(_Section):
         description="Share of a case, by weight of words, from which a row rewords it; above 1: off.",
     )
     embedding: float | None = Field(
-        default=None, gt=0, le=1, description="Cosine from which a row says what a case says; needs serving.embeddings."
+        default=None, gt=0, le=1, description="Cosine from which a row says what a case says; absent: not compared."
     )
 
 
@@ -142,6 +140,9 @@ class MixConfig(_Section):
 class CurateConfig(_Section):
     sources: tuple[SourceConfig, ...] = ()
     on_error: OnError = Field(default="refuse", description="refuse: a bad row stops the import; skip: it is reported.")
+    embeddings: str = Field(
+        default="", description="The model by which meanings are compared, a reference as `model` takes it."
+    )
     split: SplitConfig = SplitConfig()
     texts: TextsConfig = TextsConfig()
     privacy: PrivacyConfig = PrivacyConfig()

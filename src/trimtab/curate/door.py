@@ -1,4 +1,4 @@
-"""The data door: what was imported goes through hygiene, deduplication, the quarantine and the mix, or is named."""
+"""The data door: what was imported goes through a row of stages, or is named with the reason why not."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -7,7 +7,7 @@ from typing import Any
 
 from trimtab.curate.cleaning import clean_stage
 from trimtab.curate.config import CurateConfig
-from trimtab.curate.dedupe import Embed, dedupe_stage
+from trimtab.curate.dedupe import dedupe_stage
 from trimtab.curate.place import Imported, Placed
 from trimtab.curate.preferences import preference_stage
 from trimtab.curate.privacy import Vault, discreet, privacy_stage
@@ -16,10 +16,11 @@ from trimtab.curate.report import Report
 from trimtab.curate.stage import Repair, Stage
 from trimtab.curate.strata.difficulty import Measure, difficulty_stage
 from trimtab.curate.strata.hard import salted_mix_stage
+from trimtab.curate.vectors import Embed
 from trimtab.records import Comparison, Example, Message, Progress, Row, Silent, ToolSchema, Unpaired
 from trimtab.text import Recogniser
 
-CODE_VERSION = 4
+CODE_VERSION = 5
 """Raised by hand when the same input gives other rows."""
 
 

@@ -2,13 +2,13 @@
 
 from collections.abc import Sequence
 from contextlib import closing
+from functools import partial
 from typing import TYPE_CHECKING
 
 import numpy as np
 
-from trimtab.curate import DedupeConfig, Embedder
-from trimtab.curate.dedupe import Embed
-from trimtab.curate.dedupe.meaning import Vectors
+from trimtab.curate import CurateConfig, Embedder
+from trimtab.curate.vectors import Embed, Vectors, unit
 from trimtab.loop.config import Serving
 from trimtab.loop.workspace import Workspace
 from trimtab.model import resolve
@@ -17,28 +17,24 @@ from trimtab.records import UserError
 if TYPE_CHECKING:
     from trimtab.engine import TextEmbedder
 
+_FIELD = "data.embeddings"
 _TEXTS = 1024
 """Texts under way at a time: a vector is a list of Python's floats until it is an array's row."""
 
 
 def quarantine_embedder(workspace: Workspace) -> Embedder | None:
-    """What the quarantine compares meanings with: ``serving.embeddings``, where ``data.quarantine.embedding`` is set.
+    """What the quarantine compares meanings with, where ``data.quarantine.embedding`` is set.
 
-    Raises UserError where the threshold is set and no model is.
+    The model stays open for as long as the quarantine asks it. Raises UserError where the threshold is set and no
+    model is.
     """
-    threshold = workspace.config.data.quarantine.embedding
-    if threshold is None:
+    config = workspace.config.data
+    if config.quarantine.embedding is None:
         return None
-    model = open_embedder(workspace.config.serving)
-    if model is None:
-        raise UserError("no embedding model is named", field="serving.embeddings", fix="Name one there")
-
-    def vectors(texts: Sequence[str]) -> list[list[float]]:
-        # A token is a byte at least: so much of a long text always fits.
-        cut = [text.encode()[: model.context - 2].decode("utf-8", "ignore") for text in texts]
-        return [list(vector) for vector in model.embed(model.prepare(cut)).result()]
-
-    return Embedder(model.weights, vectors, threshold)
+    if not config.embeddings:
+        raise UserError("no embedding model is named", field=_FIELD, fix="Name one there")
+    model = _open(config.embeddings, _FIELD, "used")
+    return Embedder(model.weights, partial(vectors, model), config.quarantine.embedding)
 
 
 def open_embedder(serving: Serving) -> "TextEmbedder | None":
@@ -46,17 +42,17 @@ def open_embedder(serving: Serving) -> "TextEmbedder | None":
     return _open(serving.embeddings, "serving.embeddings", "served") if serving.embeddings else None
 
 
-def meaning(config: DedupeConfig) -> Embed | None:
-    """What embeds rows with the model of ``data.dedupe.embeddings``, open only while it does.
+def meaning(config: CurateConfig) -> Embed | None:
+    """What embeds rows with the model of ``data.embeddings``, open only while it does.
 
     None where meanings are not to be compared or no model is named. Called, it raises UserError where the model
     cannot be had.
     """
-    if config.semantic is None or not config.embeddings:
+    if config.dedupe.semantic is None or not config.embeddings:
         return None
 
     def embed(texts: Sequence[str]) -> Vectors:
-        with closing(_open(config.embeddings, "data.dedupe.embeddings", "used")) as embedder:
+        with closing(_open(config.embeddings, _FIELD, "used")) as embedder:
             return vectors(embedder, texts)
 
     return embed
@@ -75,8 +71,7 @@ def vectors(embedder: "TextEmbedder", texts: Sequence[str]) -> Vectors:
         made = embedder.embed([ids for _, ids in parts]).result()
         for (i, ids), vector in zip(parts, made, strict=True):
             found[i] += np.asarray(vector, np.float32) * len(ids)
-    unit: Vectors = found / np.maximum(np.linalg.norm(found, axis=1, keepdims=True), np.float32(1e-12))
-    return unit
+    return unit(found)
 
 
 def _open(reference: str, field: str, use: str) -> "TextEmbedder":

@@ -7,9 +7,10 @@ import numpy.typing as npt
 import pytest
 
 from trimtab.curate.config import DedupeConfig
-from trimtab.curate.dedupe import Embed, dedupe, dedupe_stage, drops_of
+from trimtab.curate.dedupe import dedupe, dedupe_stage, drops_of
 from trimtab.curate.place import Placed
 from trimtab.curate.units import learnt_text
+from trimtab.curate.vectors import Embed
 from trimtab.records import Comparison, Example, Message, UserError
 
 STEM = (

@@ -7,8 +7,8 @@ import numpy.typing as npt
 
 from trimtab.curate.dedupe.join import Twins
 from trimtab.curate.dedupe.sets import Keys
+from trimtab.curate.vectors import Vectors, unit
 
-Vectors = npt.NDArray[np.float32]
 _BLOCK = 512
 
 
@@ -18,27 +18,27 @@ def same_meaning(vectors: Vectors, threshold: float, classes: Keys) -> Twins:
     ``vectors`` float32 [texts, dimensions], of any length; a vector of zeros is like no other. Texts of unlike
     ``classes`` are never one. Time grows with texts × kept texts: a matrix product of 100,000 by 100,000 takes minutes.
     """
-    unit = vectors / np.maximum(np.linalg.norm(vectors, axis=1, keepdims=True), 1e-12)
-    of, score = np.full(len(unit), -1), np.zeros(len(unit))
-    kept = np.empty(len(unit), np.int64)
+    units = unit(vectors)
+    of, score = np.full(len(units), -1), np.zeros(len(units))
+    kept = np.empty(len(units), np.int64)
     count = 0
-    for first in range(0, len(unit), _BLOCK):
-        block = np.arange(first, min(first + _BLOCK, len(unit)))
-        _give_way(of, score, block, *_best(unit, classes, block, kept[:count]), threshold)
+    for first in range(0, len(units), _BLOCK):
+        block = np.arange(first, min(first + _BLOCK, len(units)))
+        _give_way(of, score, block, *_best(units, classes, block, kept[:count]), threshold)
         left = block[of[block] < 0]
-        _within(of, score, left, unit, classes, threshold)
+        _within(of, score, left, units, classes, threshold)
         left = left[of[left] < 0]
         kept[count : count + len(left)] = left
         count += len(left)
     return Twins(of, score)
 
 
-def _best(unit: Vectors, classes: Keys, block: npt.NDArray[np.int64], kept: npt.NDArray[np.int64]) -> tuple[Any, Any]:
+def _best(units: Vectors, classes: Keys, block: npt.NDArray[np.int64], kept: npt.NDArray[np.int64]) -> tuple[Any, Any]:
     """Of each text in the block the kept text most like it, the earliest of equals, and the cosine."""
     best, most = np.full(len(block), -1), np.full(len(block), -np.inf)
     for start in range(0, len(kept), 64 * _BLOCK):
         some = kept[start : start + 64 * _BLOCK]
-        cosine = np.where(classes[block][:, None] == classes[some], unit[block] @ unit[some].T, -np.inf)
+        cosine = np.where(classes[block][:, None] == classes[some], units[block] @ units[some].T, -np.inf)
         place = cosine.argmax(axis=1)
         found = cosine[np.arange(len(block)), place]
         better = found > most
@@ -50,11 +50,11 @@ def _within(
     of: npt.NDArray[np.int64],
     score: npt.NDArray[np.float64],
     left: npt.NDArray[np.int64],
-    unit: Vectors,
+    units: Vectors,
     classes: Keys,
     threshold: float,
 ) -> None:
-    cosine = np.where(classes[left][:, None] == classes[left], unit[left] @ unit[left].T, -np.inf)
+    cosine = np.where(classes[left][:, None] == classes[left], units[left] @ units[left].T, -np.inf)
     for i in range(1, len(left)):
         row = np.where(of[left[:i]] < 0, cosine[i, :i], -np.inf)
         place = int(row.argmax())

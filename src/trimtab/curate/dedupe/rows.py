@@ -1,6 +1,6 @@
 """The rows: equal ones, near ones, and ones that mean the same, each kind within itself, the best of each kept."""
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Literal
 
@@ -8,16 +8,15 @@ import numpy as np
 
 from trimtab.curate.config import DedupeConfig
 from trimtab.curate.dedupe.join import Twins, near_duplicates
-from trimtab.curate.dedupe.meaning import Vectors, same_meaning
+from trimtab.curate.dedupe.meaning import same_meaning
 from trimtab.curate.dedupe.sets import Keys
 from trimtab.curate.place import Drop, Placed, dropped
 from trimtab.curate.units import learnt_text
+from trimtab.curate.vectors import Embed
 from trimtab.records import Comparison, UserError
 from trimtab.text import shingles
 
 How = Literal["duplicate", "near duplicate", "same meaning"]
-Embed = Callable[[Sequence[str]], Vectors]
-"""Texts to float32 [texts, dimensions]."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,7 +43,7 @@ def dedupe(
         raise UserError(
             "there is no embedding model to compare meanings with",
             field="data.dedupe.semantic",
-            fix="Name one in data.dedupe.embeddings, or leave semantic out",
+            fix="Name one in data.embeddings, or leave semantic out",
         )
     kept, twins = _exact(rows)
     if config.threshold < 1 or config.semantic is not None:

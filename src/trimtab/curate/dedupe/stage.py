@@ -5,9 +5,10 @@ from collections.abc import Sequence
 from typing import Any
 
 from trimtab.curate.config import DedupeConfig
-from trimtab.curate.dedupe.rows import Embed, Twin, clusters, dedupe, drops_of
+from trimtab.curate.dedupe.rows import Twin, clusters, dedupe, drops_of
 from trimtab.curate.place import Placed
 from trimtab.curate.stage import Staged
+from trimtab.curate.vectors import Embed
 
 _SHOWN = 20
 

@@ -1,35 +1,28 @@
 """The same thing said in other words: embeddings of whole texts, where the caller hands over a model."""
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
-import numpy as np
-
-from trimtab.curate.quarantine.prints import Prints, Vectors, with_vectors
+from trimtab.curate.quarantine.prints import Prints, with_vectors
 from trimtab.curate.quarantine.texts import Texts
+from trimtab.curate.vectors import Embed, Vectors, unit
 from trimtab.records import UserError
-
-_BATCH = 64
-"""Texts that are embedded at a time."""
 
 
 @dataclass(frozen=True, slots=True)
 class Embedder:
-    """``name`` says which model it is (its weights' digest); ``vectors``: texts -> one vector each.
+    """``name`` says which model it is (its weights' digest).
 
     ``threshold``: the cosine from which a text says the same as a sealed one.
     """
 
     name: str
-    vectors: Callable[[Sequence[str]], Sequence[Sequence[float]]]
+    embed: Embed
     threshold: float
 
     def unit(self, texts: Sequence[str]) -> Vectors:
         """float32 [texts, dimensions], each row of length one."""
-        parts = [np.asarray(self.vectors(texts[i : i + _BATCH]), np.float32) for i in range(0, len(texts), _BATCH)]
-        found = np.concatenate(parts)
-        unit: Vectors = found / np.maximum(np.linalg.norm(found, axis=1, keepdims=True), 1e-12)
-        return unit
+        return unit(self.embed(texts))
 
 
 def embedded(prints: Prints, texts: Sequence[Texts], embedder: Embedder) -> Prints:

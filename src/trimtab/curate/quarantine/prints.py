@@ -10,11 +10,11 @@ import numpy.typing as npt
 from trimtab.curate.quarantine.keyed import PERMUTATIONS, Hashes, Keyed, Signature
 from trimtab.curate.quarantine.texts import Texts
 from trimtab.curate.quarantine.weight import plain_weight, weigh
+from trimtab.curate.vectors import Vectors
 from trimtab.text import words
 
 Owners = npt.NDArray[np.int32]
 Weights = npt.NDArray[np.float32]
-Vectors = npt.NDArray[np.float32]
 
 SHORTEST_RUN = 4
 """Words of the shortest text that is looked for inside a longer one; below ``shortest`` only where it tells enough."""

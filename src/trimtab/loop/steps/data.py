@@ -113,7 +113,7 @@ def _aids(workspace: Workspace, progress: Progress) -> Aids:
     """What the door is lent; nothing is opened before it is asked for."""
     return Aids(
         tools=toolbox_of(workspace, Rehearsal()).schemas,
-        embed=meaning(workspace.config.data.dedupe),
+        embed=meaning(workspace.config.data),
         measure=measure_of(workspace, progress),
     )
 
