@@ -1,6 +1,7 @@
 """Intervals cover what they should, and never claim certainty from few cases."""
 
 import math
+import statistics
 from collections.abc import Sequence
 
 import numpy as np
@@ -8,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from trimtab.stats import Interval, mean_interval, paired_interval, wilson
+from trimtab.stats import Interval, difference_interval, mean_interval, paired_interval, wilson
 
 UNIT = st.lists(st.floats(0, 1), min_size=1, max_size=30)
 
@@ -160,3 +161,17 @@ def test_paired_intervals_cover_where_pairs_rarely_differ() -> None:
         b = (rng.random(80) >= 0.03).astype(float)  # the truth is +0.03
         found.append(paired_interval(a, b))
     assert _covers(found, 0.03) > 0.93
+
+
+@given(st.lists(st.floats(-1e3, 1e3), min_size=2, max_size=20), st.lists(st.floats(-1e3, 1e3), min_size=2, max_size=20))
+def test_the_difference_of_two_samples_is_welchs(a: list[float], b: list[float]) -> None:
+    found = difference_interval(a, b)
+    error = math.sqrt(statistics.variance(a) / len(a) + statistics.variance(b) / len(b))
+    assert found.value == pytest.approx(statistics.mean(a) - statistics.mean(b), abs=1e-9)
+    assert found.high - found.low == pytest.approx(2 * 1.959963984540054 * error, abs=1e-6)
+    assert found.n == len(a) + len(b)
+
+
+def test_a_single_value_has_no_difference_to_tell() -> None:
+    with pytest.raises(ValueError, match="two values"):
+        difference_interval([1.0], [1.0, 2.0])

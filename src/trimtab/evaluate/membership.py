@@ -1,11 +1,10 @@
 """Whether a model seems to have seen texts: Min-K%++ and a perplexity gap. Weak evidence, shown and never gated."""
 
-import math
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from typing import Any, Protocol
 
-from trimtab.stats import Interval, auc_interval, normal_quantile
+from trimtab.stats import Interval, auc_interval, difference_interval
 
 SHARE = 0.2
 """Of a text's tokens, those that the model found least likely for what it expected there."""
@@ -72,7 +71,9 @@ def membership(release: Groups, base: Groups) -> Membership:
     Raises ValueError where a group has fewer than two texts.
     """
     sealed, reference = (_gains(release[i], base[i]) for i in range(2))
-    return Membership(len(sealed), len(reference), _area(release), _area(base), _difference(sealed, reference))
+    if min(len(sealed), len(reference)) < 2:
+        raise ValueError("needs at least two texts in each group")
+    return Membership(len(sealed), len(reference), _area(release), _area(base), difference_interval(sealed, reference))
 
 
 def _area(groups: Groups) -> Interval:
@@ -87,21 +88,6 @@ def _gains(release: Sequence[Sequence[Moment]], base: Sequence[Sequence[Moment]]
 
 def _mean_logp(moments: Sequence[Moment]) -> float:
     return sum(one.logp for one in moments) / len(moments)
-
-
-def _difference(a: Sequence[float], b: Sequence[float]) -> Interval:
-    """Mean of ``a`` less mean of ``b`` with a normal 95 % interval on unequal variances (Welch 1938)."""
-    if len(a) < 2 or len(b) < 2:
-        raise ValueError("needs at least two texts in each group")
-    means = [sum(values) / len(values) for values in (a, b)]
-    error = math.sqrt(
-        sum(
-            sum((one - mean) ** 2 for one in values) / (len(values) - 1) / len(values)
-            for values, mean in zip((a, b), means, strict=True)
-        )
-    )
-    value, reach = means[0] - means[1], normal_quantile(0.975) * error
-    return Interval(value, len(a) + len(b), value - reach, value + reach)
 
 
 def _said(at: Interval) -> str:

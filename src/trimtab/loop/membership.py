@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from trimtab.evaluate import Membership, Suite, load_suite, membership
+from trimtab.evaluate.suite import is_redteam
 from trimtab.loop.judging import sealed_suite
 from trimtab.loop.workspace import Workspace
 from trimtab.model import load_tokenizer, resolve
@@ -52,7 +53,7 @@ def membership_of(workspace: Workspace, suite: Suite, model: str, base: str) -> 
 def _ids(folder: Path, cases: Sequence[Case]) -> list[list[int]]:
     """What users say in the first cases by id, attacks left out, as token ids; texts of one token tell nothing."""
     tokenizer = load_tokenizer(folder)
-    chosen = [case for case in sorted(cases, key=lambda case: case.id) if case.labels.get("suite") != "redteam"]
+    chosen = [case for case in sorted(cases, key=lambda case: case.id) if not is_redteam(case)]
     texts = ["\n".join(turn.content for turn in case.messages if turn.role == "user") for case in chosen[:_TEXTS]]
     found = [list(tokenizer.backend_tokenizer.encode(text, add_special_tokens=False).ids)[:_TOKENS] for text in texts]
     return [ids for ids in found if len(ids) > 1]

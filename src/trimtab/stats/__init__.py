@@ -8,7 +8,7 @@ from trimtab.stats.dawid_skene import DawidSkene, dawid_skene
 from trimtab.stats.discrimination import Threshold, best_threshold, pair_auc
 from trimtab.stats.diversity import ead, ead_contributions
 from trimtab.stats.eprocess import BettingTest, CapTest, Direction, RatioTest, Wealth
-from trimtab.stats.interval import Interval, mean_interval, paired_interval, wilson
+from trimtab.stats.interval import Interval, difference_interval, mean_interval, paired_interval, wilson
 from trimtab.stats.paired_logistic import fit_paired_logistic, held_out_logits
 from trimtab.stats.quantiles import normal_quantile, t_quantile
 from trimtab.stats.ranking import auc_interval
@@ -29,6 +29,7 @@ __all__ = [
     "brier",
     "clipped",
     "dawid_skene",
+    "difference_interval",
     "ead",
     "ead_contributions",
     "ece",

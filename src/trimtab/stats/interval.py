@@ -88,6 +88,19 @@ def paired_interval(a: Values, b: Values, clusters: Clusters = None, level: floa
     return Interval(mean, n, max(low, -1.0) if unit else low, min(high, 1.0) if unit else high)
 
 
+def difference_interval(a: Values, b: Values, level: float = 0.95) -> Interval:
+    """mean(a) − mean(b) of two independent samples, normal on unequal variances (Welch 1938); n counts both.
+
+    Raises ValueError where a sample has fewer than two values.
+    """
+    samples = [_array(values) for values in (a, b)]
+    if min(map(len, samples)) < 2:
+        raise ValueError("needs at least two values in each sample")
+    value = float(samples[0].mean() - samples[1].mean())
+    reach = normal_quantile((1 + level) / 2) * math.sqrt(sum(float(x.var(ddof=1)) / len(x) for x in samples))
+    return Interval(value, sum(map(len, samples)), value - reach, value + reach)
+
+
 def cluster_codes(clusters: Sequence[Hashable]) -> npt.NDArray[np.intp]:
     """Each case's cluster as an integer from 0, in order of first appearance."""
     known: dict[Hashable, int] = {}
