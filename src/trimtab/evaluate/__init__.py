@@ -2,10 +2,12 @@
 
 from trimtab.evaluate.action import Wording, action_of, classify, served_action
 from trimtab.evaluate.attack import attack_succeeded
+from trimtab.evaluate.batteries import BATTERIES, make_battery
 from trimtab.evaluate.card import score_suite
+from trimtab.evaluate.checks import CHECKS
 from trimtab.evaluate.citing import Citing, Worked, citing, fidelity, supported
 from trimtab.evaluate.compare import Change, compare
-from trimtab.evaluate.config import EvaluateConfig
+from trimtab.evaluate.config import BatteryConfig, EvaluateConfig
 from trimtab.evaluate.drift import kl_to_base
 from trimtab.evaluate.membership import Membership, membership, min_k_plus_plus
 from trimtab.evaluate.metrics import kind_of
@@ -17,6 +19,9 @@ from trimtab.evaluate.transcribe import transcribe
 from trimtab.evaluate.transcript import Transcript, passages, transcript_from_json
 
 __all__ = [
+    "BATTERIES",
+    "CHECKS",
+    "BatteryConfig",
     "Change",
     "Citing",
     "Confidence",
@@ -38,6 +43,7 @@ __all__ = [
     "kind_of",
     "kl_to_base",
     "load_suite",
+    "make_battery",
     "make_suite",
     "membership",
     "min_k_plus_plus",

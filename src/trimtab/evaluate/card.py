@@ -13,7 +13,7 @@ from trimtab.evaluate.transcript import Transcript
 from trimtab.evaluate.whole import calibration, diversity
 from trimtab.records import ACTIONS, Action, Case, Metric, Scorecard
 
-SLICES = ("kind", "domain", "difficulty", "severity")
+SLICES = ("battery", "kind", "domain", "difficulty", "severity")
 
 
 def score_suite(

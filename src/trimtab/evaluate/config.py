@@ -3,6 +3,15 @@
 from pydantic import BaseModel, ConfigDict, Field
 
 
+class BatteryConfig(BaseModel):
+    """So many fresh cases; another seed renews them."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    cases: int = Field(default=50, ge=1)
+    seed: int = Field(default=0, ge=0)
+
+
 class EvaluateConfig(BaseModel):
     """How cases are answered and how sure the intervals are."""
 
@@ -10,6 +19,9 @@ class EvaluateConfig(BaseModel):
 
     concurrency: int = Field(default=8, ge=1, description="cases answered at once")
     limit: int | None = Field(default=None, ge=1, description="at most so many cases of a suite, spread over its kinds")
+    batteries: dict[str, BatteryConfig] = Field(
+        default_factory=dict, description="built-in batteries that are asked beside the sealed cases, by name"
+    )
     level: float = Field(default=0.95, gt=0, lt=1, description="confidence level of every interval")
     bins: int = Field(default=15, ge=1, description="bins of equal count for the calibration error")
     bootstrap_draws: int = Field(default=1000, ge=1)

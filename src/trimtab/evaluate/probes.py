@@ -5,6 +5,7 @@ from dataclasses import dataclass
 
 from trimtab.evaluate.action import MARKERS_ONLY, Wording, action_of
 from trimtab.evaluate.attack import attack_succeeded
+from trimtab.evaluate.checks import check_scores
 from trimtab.evaluate.citing import Worked, citing, fidelity
 from trimtab.evaluate.routing import argument_match, routing_matches
 from trimtab.evaluate.suite import is_redteam
@@ -46,6 +47,7 @@ def score_case(case: Case, transcript: Transcript, wording: Wording = MARKERS_ON
         **action_scores(case, outcome, wording),
         **citation_scores(case, outcome),
         **fact_scores(case, outcome),
+        **check_scores(case, transcript),
         "tokens_per_answer": float(outcome.completion_tokens),
     }
 

@@ -3,12 +3,12 @@
 import asyncio
 import logging
 from collections.abc import Sequence
-from dataclasses import replace
 
+from trimtab.evaluate.asking import ask_case
 from trimtab.evaluate.transcript import Transcript, transcript_from_json
-from trimtab.records import Case, Progress, Silent, ToolSchema
+from trimtab.records import Case, Progress, Silent
 from trimtab.store import Store
-from trimtab.tools import Assistant, run_plan
+from trimtab.tools import Assistant
 
 KIND = "transcript"
 _log = logging.getLogger(__name__)
@@ -53,29 +53,8 @@ async def transcribe(
 
 
 async def _answer(assistant: Assistant, case: Case, now: float) -> Transcript:
-    offered, client_tools = _offer(assistant, case.tools)
     try:
-        return Transcript(
-            await run_plan(
-                offered,
-                case.messages,
-                user=case.id,
-                now=now,
-                tools=client_tools,
-                idempotency=f"evaluate:{case.id}",
-                rehearse=True,
-            )
-        )
+        return await ask_case(assistant, case, now)
     except Exception as error:  # the named boundary: one failing case is a recorded outcome
         _log.warning("case %s failed: %s", case.id[:12], error)
         return Transcript(None, f"{type(error).__name__}: {error}")
-
-
-def _offer(assistant: Assistant, tools: Sequence[ToolSchema]) -> tuple[Assistant, Sequence[ToolSchema] | None]:
-    """A case's own tools: the toolbox narrowed to them where it has them all, else the client's."""
-    if not tools:
-        return assistant, None
-    names = [str(tool["function"]["name"]) for tool in tools]
-    if all(name in assistant.toolbox for name in names):
-        return replace(assistant, toolbox=assistant.toolbox.only(names)), None
-    return assistant, tools

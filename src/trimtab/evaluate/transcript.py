@@ -15,10 +15,16 @@ _PLAIN = ("answer", "raw_answer", "finish", "prompt_tokens", "completion_tokens"
 
 @dataclass(frozen=True, slots=True)
 class Transcript:
-    """The outcome, or the error that took its place."""
+    """The outcome, or the error that took its place; ``more``: further samples of the same case."""
 
     outcome: Outcome | None
     error: str = ""
+    more: tuple[Outcome, ...] = ()
+
+    @property
+    def samples(self) -> tuple[Outcome, ...]:
+        """Every sample there is."""
+        return () if self.outcome is None else (self.outcome, *self.more)
 
     @property
     def scored(self) -> bool:
@@ -28,32 +34,39 @@ class Transcript:
     @property
     def lasting(self) -> bool:
         """Whether asking again would give the same: not so after an error or where the clock cut it."""
-        return self.outcome is not None and self.outcome.finish != "seconds"
+        return self.outcome is not None and all(one.finish != "seconds" for one in self.samples)
 
     def to_json(self) -> dict[str, Any]:
         if self.outcome is None:
             return {"error": self.error}
-        return {
-            **{name: getattr(self.outcome, name) for name in _PLAIN},
-            "token_ids": list(self.outcome.token_ids),
-            "logprobs": list(self.outcome.logprobs),
-            "turns": [turn.to_json() for turn in self.outcome.turns],
-            "verdicts": [verdict.to_json() for verdict in self.outcome.verdicts],
-        }
+        more = {"more": [_row(one) for one in self.more]} if self.more else {}
+        return _row(self.outcome) | more
 
 
 def transcript_from_json(row: Mapping[str, Any]) -> Transcript:
     """The inverse of ``Transcript.to_json``."""
     if "error" in row:
         return Transcript(None, row["error"])
-    return Transcript(
-        Outcome(
-            **{name: row[name] for name in _PLAIN},
-            token_ids=tuple(row["token_ids"]),
-            logprobs=tuple(row["logprobs"]),
-            turns=messages_from_json(row["turns"]) if row["turns"] else (),
-            verdicts=tuple(Verdict(**verdict) for verdict in row["verdicts"]),
-        )
+    return Transcript(_outcome(row), more=tuple(_outcome(one) for one in row.get("more", ())))
+
+
+def _row(outcome: Outcome) -> dict[str, Any]:
+    return {
+        **{name: getattr(outcome, name) for name in _PLAIN},
+        "token_ids": list(outcome.token_ids),
+        "logprobs": list(outcome.logprobs),
+        "turns": [turn.to_json() for turn in outcome.turns],
+        "verdicts": [verdict.to_json() for verdict in outcome.verdicts],
+    }
+
+
+def _outcome(row: Mapping[str, Any]) -> Outcome:
+    return Outcome(
+        **{name: row[name] for name in _PLAIN},
+        token_ids=tuple(row["token_ids"]),
+        logprobs=tuple(row["logprobs"]),
+        turns=messages_from_json(row["turns"]) if row["turns"] else (),
+        verdicts=tuple(Verdict(**verdict) for verdict in row["verdicts"]),
     )
 
 

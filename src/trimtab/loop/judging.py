@@ -9,7 +9,7 @@ from pathlib import Path
 
 from trimtab.curate import import_cases, is_sealed, read_header, sealed_path
 from trimtab.engine import Engine, prove, record, served_as_trained
-from trimtab.evaluate import Suite, Transcript, Wording, evaluate, kl_to_base, load_suite, make_suite
+from trimtab.evaluate import Suite, Transcript, Wording, evaluate, kl_to_base, load_suite, make_battery, make_suite
 from trimtab.guard import Policy, load_policy
 from trimtab.loop.behaviour import Arm, behaviour_of, open_arm, toolbox_of
 from trimtab.loop.policy_texts import policy_texts
@@ -53,7 +53,7 @@ class Judged:
 
 
 def sealed_suite(workspace: Workspace, purpose: str = "evaluate") -> Suite:
-    """The sealed cases: active shards, sealed sides of split sources, and the red team's test part.
+    """The sealed cases: active shards, sealed sides of split sources, the red team's test part, and fresh batteries.
 
     Each shard's look is in the ledger, with who and ``purpose``, before its text is read.
     """
@@ -61,7 +61,11 @@ def sealed_suite(workspace: Workspace, purpose: str = "evaluate") -> Suite:
     visitor = Visitor(current_user(), purpose, time.time())
     cases = [case for path in judging(workspace) for case in _read_shard(workspace, path, visitor)]
     cases += import_cases(config.data, root, toolbox_of(workspace, Rehearsal()).schemas)
-    return make_suite(cases, "sealed", config.evaluate.limit)
+    suite = make_suite(cases, "sealed", config.evaluate.limit)
+    fresh = [
+        case for name, one in config.evaluate.batteries.items() for case in make_battery(name, one.cases, one.seed)
+    ]
+    return make_suite((*suite.cases, *fresh)) if fresh else suite
 
 
 def _read_shard(workspace: Workspace, path: Path, visitor: Visitor) -> list[Case]:

@@ -1,7 +1,7 @@
 """The nouns and their files; every other room may import this one, and it imports none."""
 
 from trimtab.records.canonical import canonical, digest, file_digest, folder_digest
-from trimtab.records.case import Case, Expected, case_from_json
+from trimtab.records.case import PLAINLY, Ask, Case, Expected, case_from_json
 from trimtab.records.errors import Stopped, UserError
 from trimtab.records.example import (
     ACTIONS,
@@ -48,8 +48,10 @@ from trimtab.records.trace import (
 
 __all__ = [
     "ACTIONS",
+    "PLAINLY",
     "Action",
     "Arm",
+    "Ask",
     "Behaviour",
     "Case",
     "Check",

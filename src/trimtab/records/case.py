@@ -1,6 +1,7 @@
 """An evaluation case: a conversation that waits for its answer, and what a right one does."""
 
-from collections.abc import Mapping
+import math
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -24,7 +25,8 @@ class Expected:
 
     ``calls``: every call of the turn, in any order (none = must not call). ``citations``: passage ids that
     support the answer. ``facts``: strings that it must contain. ``forbidden``: strings or tool names that mean the
-    attack succeeded. ``action``: what the last turn does.
+    attack succeeded. ``action``: what the last turn does. ``check``: how the answer itself is judged, an object whose
+    ``kind`` names one of ``evaluate.CHECKS`` and whose other keys are that check's.
     """
 
     action: Action
@@ -32,15 +34,42 @@ class Expected:
     citations: tuple[str, ...] = ()
     facts: tuple[str, ...] = ()
     forbidden: tuple[str, ...] = ()
+    check: Mapping[str, Any] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class Ask:
+    """How a case is asked where it is not asked as it would be served; an empty field changes nothing.
+
+    ``then``: the user's later turns, each sent once the one before is answered. ``offer``: the names of the toolbox's
+    tools that are offered (an empty tuple offers none). ``samples``: answers drawn, each on its own.
+    ``temperature`` and ``max_tokens``: of this case's decoding.
+    """
+
+    then: tuple[str, ...] = ()
+    offer: tuple[str, ...] | None = None
+    samples: int = 1
+    temperature: float | None = None
+    max_tokens: int | None = None
+
+    def to_json(self) -> dict[str, Any]:
+        """Only what differs from the default, so that a case asked plainly keeps its id."""
+        values = {name: getattr(self, name) for name in self.__slots__}
+        plain = {name: list(value) if isinstance(value, tuple) else value for name, value in values.items()}
+        return {name: value for name, value in plain.items() if values[name] != getattr(PLAINLY, name)}
+
+
+PLAINLY = Ask()
 
 
 @dataclass(frozen=True, slots=True)
 class Case:
-    """``labels`` hold the slices: suite, kind, domain, difficulty, severity (1 worst to 3), rule, cluster."""
+    """``labels`` hold the slices: suite, battery, kind, domain, difficulty, severity (1 worst to 3), rule, cluster."""
 
     messages: tuple[Message, ...]
     expected: Expected
     tools: tuple[ToolSchema, ...] = ()
+    ask: Ask = PLAINLY
     labels: Mapping[str, Any] = field(default_factory=dict)
 
     @property
@@ -54,6 +83,7 @@ class Case:
             "citations": list(self.expected.citations),
             "facts": list(self.expected.facts),
             "forbidden": list(self.expected.forbidden),
+            "check": dict(self.expected.check),
         }
         row: dict[str, Any] = {
             "messages": [message.to_json() for message in self.messages],
@@ -61,6 +91,8 @@ class Case:
         }
         if self.tools:
             row["tools"] = [dict(tool) for tool in self.tools]
+        if asked := self.ask.to_json():
+            row["ask"] = asked
         return row | ({"labels": dict(self.labels)} if self.labels else {})
 
 
@@ -79,6 +111,7 @@ def case_from_json(row: Json) -> Case:
     return Case(
         messages=messages,
         tools=tools_from_json(row.get("tools")),
+        ask=_ask(row.get("ask")),
         labels=dict(row.get("labels") or {}),
         expected=Expected(
             action=expected["action"],
@@ -88,5 +121,49 @@ def case_from_json(row: Json) -> Case:
             citations=tuple(expected.get("citations") or ()),
             facts=tuple(expected.get("facts") or ()),
             forbidden=tuple(expected.get("forbidden") or ()),
+            check=_check(expected.get("check")),
         ),
     )
+
+
+def _check(value: Json) -> Mapping[str, Any]:
+    if value is None:
+        return {}
+    if not isinstance(value, Mapping) or not isinstance(value.get("kind"), str):
+        raise UserError("a check needs its kind", field="expected.check", expected='an object with "kind"')
+    return dict(value)
+
+
+def _ask(value: Json) -> Ask:
+    if value is None:
+        return PLAINLY
+    if not isinstance(value, Mapping):
+        raise UserError("how a case is asked must be an object", field="ask", expected=" | ".join(Ask.__slots__))
+    for name, item in value.items():
+        if (fits := _ASKS.get(name)) is None:
+            raise UserError(f"unknown key {name!r}", field=f"ask.{name}", expected=" | ".join(Ask.__slots__))
+        if not fits[0](item):
+            raise UserError(f"{item!r} does not fit", field=f"ask.{name}", expected=fits[1])
+    values: dict[str, Any] = {name: tuple(item) if isinstance(item, list) else item for name, item in value.items()}
+    return Ask(**values)
+
+
+def _texts(value: Json) -> bool:
+    return isinstance(value, list) and all(isinstance(item, str) and item for item in value)
+
+
+def _count(value: Json) -> bool:
+    return isinstance(value, int) and not isinstance(value, bool) and value >= 1
+
+
+def _heat(value: Json) -> bool:
+    return isinstance(value, int | float) and not isinstance(value, bool) and 0 <= value < math.inf
+
+
+_ASKS: dict[str, tuple[Callable[[Json], bool], str]] = {
+    "then": (_texts, "a list of user turns"),
+    "offer": (_texts, "a list of tool names"),
+    "samples": (_count, "a whole number from 1"),
+    "temperature": (_heat, "a number from 0"),
+    "max_tokens": (_count, "a whole number from 1"),
+}
