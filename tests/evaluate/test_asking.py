@@ -7,6 +7,7 @@ from dataclasses import replace
 from typing import Any
 
 from tests.evaluate.conftest import FakeReply
+
 from trimtab.engine.core import Sampling
 from trimtab.evaluate import Transcript, transcript_from_json
 from trimtab.evaluate.asking import ask_case
