@@ -3,7 +3,7 @@
 from trimtab.evaluate.action import Wording, action_of, classify, served_action
 from trimtab.evaluate.attack import attack_succeeded
 from trimtab.evaluate.batteries import BATTERIES, make_battery
-from trimtab.evaluate.card import score_suite
+from trimtab.evaluate.card import SCORING, score_suite
 from trimtab.evaluate.checks import CHECKS
 from trimtab.evaluate.citing import Citing, Worked, citing, fidelity, supported
 from trimtab.evaluate.compare import Change, compare
@@ -21,6 +21,7 @@ from trimtab.evaluate.transcript import Transcript, passages, transcript_from_js
 __all__ = [
     "BATTERIES",
     "CHECKS",
+    "SCORING",
     "BatteryConfig",
     "Change",
     "Citing",

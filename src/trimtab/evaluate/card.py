@@ -13,6 +13,8 @@ from trimtab.evaluate.transcript import Transcript
 from trimtab.evaluate.whole import calibration, diversity
 from trimtab.records import ACTIONS, Action, Case, Metric, Scorecard
 
+SCORING = 3
+"""Raised whenever equal answers would be scored otherwise than before: scorecards that are kept go stale by it."""
 SLICES = ("battery", "kind", "domain", "difficulty", "severity")
 
 
