@@ -14,7 +14,10 @@ from trimtab.cli.main import EXIT_NO
 @workspace_options
 @json_option
 def evaluate(which: str, worst: int, workspace: Path, overrides: tuple[str, ...], as_json: bool) -> None:
-    """Evaluate WHICH on the sealed cases; answers that are known are not asked again."""
+    """Evaluate WHICH on the sealed cases; answers that are known are not asked again.
+
+    WHICH is a release's digest, its first characters or an alias; "base" is the base model as it would be served here.
+    """
     from trimtab.loop.judging import judge_release
 
     found = open_workspace(workspace, overrides)

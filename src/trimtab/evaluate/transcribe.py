@@ -42,7 +42,8 @@ async def transcribe(
     async def one(question: str, case: Case) -> Transcript:
         transcript = await _answer(assistant, case, now, place)
         if store is not None and behaviour and transcript.lasting:
-            store.put(KIND, f"{behaviour}:{question}", transcript.to_json())
+            # On another thread: a disk that takes its time must not keep the next answer from its turn.
+            await asyncio.to_thread(store.put, KIND, f"{behaviour}:{question}", transcript.to_json())
         progress.advance(note=f"{len(known)} known" if known else "")
         return transcript
 

@@ -45,6 +45,8 @@ from trimtab.tools import Rehearsal, with_system
 
 _NOW = 1_790_000_000.0
 """The time that tools see while a suite is answered: fixed, so that equal releases give equal transcripts."""
+BASE = "base"
+"""What π0 is called where a release is asked for."""
 _KIND = "judged"
 _DRIFT_CASES = 40
 _PROBES = 6
@@ -100,10 +102,11 @@ def judge_development(context: Context, model: str, limit: int) -> Judged:
 
 
 def judge_release(workspace: Workspace, which: str, progress: Progress) -> Scorecard:
-    """A registered release on the sealed cases, for `trimtab evaluate`."""
+    """A release (``base``: π0 as it would be served here) on the sealed cases, for `trimtab evaluate`."""
     context = Context(workspace, {}, progress, "evaluate")
     base = workspace.store.artefacts.put(resolve(workspace.config.model, progress=progress))
-    return judge(context, get(workspace.store, which).behaviour, sealed_suite(workspace), base).scorecard
+    behaviour = behaviour_of(workspace, base) if which == BASE else get(workspace.store, which).behaviour
+    return judge(context, behaviour, sealed_suite(workspace), base).scorecard
 
 
 def judge(context: Context, behaviour: Behaviour, suite: Suite, base: str | None) -> Judged:
