@@ -105,8 +105,14 @@ def judge_release(workspace: Workspace, which: str, progress: Progress) -> Score
     """A release (``base``: π0 as it would be served here) on the sealed cases, for `trimtab evaluate`."""
     context = Context(workspace, {}, progress, "evaluate")
     base = workspace.store.artefacts.put(resolve(workspace.config.model, progress=progress))
-    behaviour = behaviour_of(workspace, base) if which == BASE else get(workspace.store, which).behaviour
-    return judge(context, behaviour, sealed_suite(workspace), base).scorecard
+    return judge(context, behaviour_named(workspace, which, progress), sealed_suite(workspace), base).scorecard
+
+
+def behaviour_named(workspace: Workspace, which: str, progress: Progress) -> Behaviour:
+    """The behaviour of a release by digest, prefix or alias; ``base`` is π0's in this workspace."""
+    if which != BASE:
+        return get(workspace.store, which).behaviour
+    return behaviour_of(workspace, workspace.store.artefacts.put(resolve(workspace.config.model, progress=progress)))
 
 
 def judge(context: Context, behaviour: Behaviour, suite: Suite, base: str | None) -> Judged:
