@@ -38,7 +38,8 @@ def blocked_by(verdict: GateVerdict) -> list[str]:
 def test_a_good_candidate_passes_every_check_each_with_its_numbers(make_card: MakeCard) -> None:
     verdict = gate(*cards(make_card), None, CONFIG, CLEAN)
     assert blocked_by(verdict) == []
-    assert {check.kind for check in verdict.checks} == {"hard_stop", "superiority", "non_inferiority", "absolute"}
+    kinds = {check.kind for check in verdict.checks}
+    assert kinds == {"hard_stop", "superiority", "non_inferiority", "absolute", "unscored"}
     target = next(check for check in verdict.checks if check.name == "target")
     assert target.delta == pytest.approx(0.3)
     assert target.n == N

@@ -21,7 +21,7 @@ def plain(kernel: Any) -> float:
 def test_kernel_and_features_give_one_score(seed: int, n: int, d: int) -> None:
     x = np.random.default_rng(seed).normal(size=(n, d))
     x /= np.linalg.norm(x, axis=1, keepdims=True)
-    kernel = x @ x.T
+    kernel = np.asarray(x @ x.T, dtype=np.float64)
     np.fill_diagonal(kernel, 1.0)
     assert vendi(kernel) == pytest.approx(plain(kernel), rel=1e-9)
     assert vendi_of(3 * x) == pytest.approx(vendi(kernel), rel=1e-9)
@@ -31,7 +31,7 @@ def test_kernel_and_features_give_one_score(seed: int, n: int, d: int) -> None:
 def test_strangers_copies_and_halves() -> None:
     assert vendi(np.eye(7)) == pytest.approx(7)
     assert vendi(np.ones((7, 7))) == pytest.approx(1)
-    blocks = np.kron(np.eye(2), np.ones((3, 3)))
+    blocks = np.asarray(np.kron(np.eye(2), np.ones((3, 3))), dtype=np.float64)
     assert vendi(blocks) == pytest.approx(2)
 
 

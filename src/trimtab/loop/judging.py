@@ -97,8 +97,12 @@ def _read_shard(workspace: Workspace, path: Path, visitor: Visitor) -> list[Case
 def judge_development(context: Context, model: str, limit: int) -> Judged:
     """The development cases (disjoint from training and from the quarantine), drift left out."""
     workspace = context.workspace
-    suite = load_suite([workspace.path(path) for path in workspace.config.cases.development], "development", limit)
-    return judge(context, behaviour_of(workspace, model), suite, base=None)
+    return judge(context, behaviour_of(workspace, model), development_suite(workspace, limit), base=None)
+
+
+def development_suite(workspace: Workspace, limit: int | None) -> Suite:
+    """The cases that may be looked at while building. Raises UserError where there is none."""
+    return load_suite([workspace.path(path) for path in workspace.config.cases.development], "development", limit)
 
 
 def judge_release(workspace: Workspace, which: str, progress: Progress) -> Scorecard:

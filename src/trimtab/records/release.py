@@ -37,7 +37,7 @@ class Check:
     """One gate check: what was compared, by how much, and whether it let the candidate pass."""
 
     name: str
-    kind: Literal["non_inferiority", "superiority", "absolute", "hard_stop"]
+    kind: Literal["non_inferiority", "superiority", "regression", "overfitting", "absolute", "unscored", "hard_stop"]
     passed: bool
     reason: str
     delta: float | None = None

@@ -1,11 +1,13 @@
 """How far one scorecard lies from another, by the same cases where there are any."""
 
 import math
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Literal
 
 from trimtab.records import Direction, Metric, Scorecard
-from trimtab.stats import paired_interval
+from trimtab.stats import normal_quantile, p_value, paired_interval
+from trimtab.stats.quantiles import normal_cdf
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,14 +49,11 @@ def delta(candidate: Scorecard, other: Scorecard, metric: str, level: float = 0.
     mine, theirs = candidate.metrics.get(metric), other.metrics.get(metric)
     if mine is None or theirs is None:
         return None
-    a, b = candidate.cases.get(metric) or {}, other.cases.get(metric) or {}
-    if not a or not b:
+    if not candidate.cases.get(metric) or not other.cases.get(metric):
         return between(metric, mine, theirs)
-    common = sorted(a.keys() & b.keys())
-    if not common or not all(math.isfinite(scores[case]) for scores in (a, b) for case in common):
+    if (pairs := _pairs(candidate, other, metric)) is None:
         return None
-    clusters = [candidate.clusters.get(case) or other.clusters.get(case) or case for case in common]
-    found = paired_interval([a[case] for case in common], [b[case] for case in common], clusters, level)
+    found = paired_interval(pairs.mine, pairs.theirs, pairs.clusters, level)
     return Delta(
         metric=metric,
         value=found.value,
@@ -62,9 +61,50 @@ def delta(candidate: Scorecard, other: Scorecard, metric: str, level: float = 0.
         high=found.high,
         n=found.n,
         direction=mine.direction,
-        coverage=len(common) / len(a.keys() | b.keys()),
+        coverage=pairs.coverage,
         basis="cases",
     )
+
+
+def p_worse(candidate: Scorecard, other: Scorecard, metric: str, margin: float = 0.0) -> float:
+    """The one-sided p-value of "worse by no more than ``margin``", dual to ``delta``'s interval.
+
+    A metric without scores by case has the normal p-value of ``between``'s interval. 1 where nothing can be compared.
+    """
+    found = delta(candidate, other, metric, _LEVEL)
+    if found is None or found.direction == "none":
+        return 1.0
+    value, low, _ = found.better
+    turned = -1.0 if found.direction == "lower" else 1.0
+    pairs = _pairs(candidate, other, metric)
+    if found.basis == "values" or pairs is None:
+        spread = (value - low) / normal_quantile((1 + _LEVEL) / 2)
+        return normal_cdf((value + margin) / spread) if spread > 0 else float(value >= -margin)
+    both = p_value(lambda level: paired_interval(pairs.mine, pairs.theirs, pairs.clusters, level), -margin * turned)
+    return both / 2 if value < -margin else 1 - both / 2
+
+
+_LEVEL = 0.95
+"""The level of the intervals that scorecards carry."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Pairs:
+    mine: Sequence[float]
+    theirs: Sequence[float]
+    clusters: Sequence[str]
+    coverage: float
+
+
+def _pairs(candidate: Scorecard, other: Scorecard, metric: str) -> _Pairs | None:
+    """The scores of common cases, in one order; None where there are none, or one is not finite."""
+    a, b = candidate.cases.get(metric) or {}, other.cases.get(metric) or {}
+    common = sorted(a.keys() & b.keys())
+    if not common or not all(math.isfinite(scores[case]) for scores in (a, b) for case in common):
+        return None
+    clusters = [candidate.clusters.get(case) or other.clusters.get(case) or case for case in common]
+    coverage = len(common) / len(a.keys() | b.keys())
+    return _Pairs([a[case] for case in common], [b[case] for case in common], clusters, coverage)
 
 
 def between(metric: str, mine: Metric, theirs: Metric) -> Delta | None:

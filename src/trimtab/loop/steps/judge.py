@@ -5,16 +5,19 @@ from typing import Any
 
 from trimtab.evaluate import SCORING
 from trimtab.loop.behaviour import behaviour_of
-from trimtab.loop.judging import judge, judged_key, sealed_suite
+from trimtab.loop.judging import development_suite, judge, judged_key, sealed_suite
 from trimtab.loop.membership import membership_of
 from trimtab.loop.rows import contaminated_rows
 from trimtab.loop.shards import current_user, judging, rotate_when_worn, shard_digest
 from trimtab.loop.steps.data import sealed_set, source_files
 from trimtab.loop.turn import Context, Step
 from trimtab.loop.workspace import Workspace
-from trimtab.records import Release, digest, file_digest
+from trimtab.records import Behaviour, Release, digest, file_digest
 from trimtab.release import get
 from trimtab.store import Store
+
+_LINE = 4
+"""Releases, the incumbent the first of them, among which the best so far is looked for."""
 
 
 def evaluate(context: Context) -> dict[str, Any]:
@@ -30,12 +33,16 @@ def evaluate(context: Context) -> dict[str, Any]:
         "incumbent": incumbent.behaviour,
         "candidate": candidate,
     }
-    for behaviour in {behaviour.digest: behaviour for behaviour in behaviours.values()}.values():
+    former = line_of(workspace.store, incumbent) if workspace.config.gate.non_inferiority_to_best else []
+    every = {one.digest: one for one in (*behaviours.values(), *former)}
+    for behaviour in every.values():
         judge(context, behaviour, suite, base)
     seen = membership_of(workspace, suite, candidate.model, base)
     rotate_when_worn(workspace, who=current_user(), now=time.time())
     return {
         **{name: judged_key(workspace, behaviour, suite, base) for name, behaviour in behaviours.items()},
+        "former": [judged_key(workspace, behaviour, suite, base) for behaviour in former],
+        "development": _development(context, candidate),
         "release": candidate.digest,
         "against": incumbent.digest,
         "behaviour": candidate.to_json(),
@@ -43,6 +50,23 @@ def evaluate(context: Context) -> dict[str, Any]:
         "contaminated": contaminated_rows(context, quarantine),
         "membership": seen and {**seen.to_json(), "said": seen.sentences()},
     }
+
+
+def _development(context: Context, candidate: Behaviour) -> str | None:
+    """The key of the candidate's development scorecard; None where no check asks for it."""
+    if not context.workspace.config.gate.overfitting:
+        return None
+    suite = development_suite(context.workspace, context.workspace.config.evaluate.limit)
+    judge(context, candidate, suite, None)
+    return judged_key(context.workspace, candidate, suite, None)
+
+
+def line_of(store: Store, release: Release) -> list[Behaviour]:
+    """The release and those it came from, newest first: among them is the best so far (one rolled back is not)."""
+    line = [release]
+    while line[-1].parents and len(line) < _LINE:
+        line.append(get(store, line[-1].parents[0]))
+    return [one.behaviour for one in line]
 
 
 def incumbent_of(store: Store, candidate: str) -> Release:
@@ -69,6 +93,6 @@ EVALUATE = Step(
     SCORING,
     evaluate,
     needs=("base", "curate", "refresh"),
-    sections=("evaluate", "serving", "data"),
+    sections=("evaluate", "serving", "data", "gate.overfitting", "gate.non_inferiority_to_best"),
     watch=_watched,
 )

@@ -16,6 +16,7 @@ from trimtab.release import (
     GateConfig,
     HardFacts,
     Source,
+    best_so_far,
     changelog,
     gate,
     get,
@@ -35,7 +36,17 @@ def gate_(context: Context) -> dict[str, Any]:
         severity_1=None if severe is None else round(severe.value * severe.n),
     )
     config = floored(context.workspace.config.gate, Behaviour(**context.outputs["evaluate"]["behaviour"]).precision)
-    return gate(candidate.scorecard, incumbent.scorecard, base.scorecard, config, facts).to_json()
+    former = [_kept(context, key).scorecard for key in context.outputs["evaluate"]["former"]]
+    seen = context.outputs["evaluate"]["development"]
+    return gate(
+        candidate.scorecard,
+        incumbent.scorecard,
+        base.scorecard,
+        config,
+        facts,
+        best=best_so_far(former, config.non_inferiority_to_best),
+        development=None if seen is None else _kept(context, seen).scorecard,
+    ).to_json()
 
 
 def floored(config: GateConfig, precision: str) -> GateConfig:
@@ -115,7 +126,11 @@ def _steps(context: Context) -> list[dict[str, Any]]:
 
 
 def _judged(context: Context, name: str) -> Judged:
-    found = judged(context.workspace.store, context.outputs["evaluate"][name])
+    return _kept(context, context.outputs["evaluate"][name])
+
+
+def _kept(context: Context, key: str) -> Judged:
+    found = judged(context.workspace.store, key)
     assert found is not None
     return found
 
