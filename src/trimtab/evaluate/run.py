@@ -5,7 +5,8 @@ from collections.abc import Callable, Mapping
 from trimtab.evaluate.action import MARKERS_ONLY, Wording
 from trimtab.evaluate.card import score_suite
 from trimtab.evaluate.config import DEFAULTS, EvaluateConfig
-from trimtab.evaluate.suite import Suite
+from trimtab.evaluate.grounding import entailed_scores, entails_of
+from trimtab.evaluate.suite import Suite, is_redteam
 from trimtab.evaluate.transcribe import transcribe
 from trimtab.evaluate.transcript import Transcript
 from trimtab.records import Progress, Scorecard
@@ -35,6 +36,8 @@ async def evaluate(
     transcripts = await transcribe(
         assistant, suite.cases, config.concurrency, progress, now=now, store=store, behaviour=release
     )
+    judge = entails_of(config.entailment, store) if config.entailment is not None else None
+    quality = {case.id: case for case in suite.cases if not is_redteam(case)}
     return score_suite(
         suite,
         transcripts,
@@ -43,4 +46,5 @@ async def evaluate(
         config=config,
         wording=wording,
         kl_to_base=drift(transcripts) if drift is not None else None,
+        judged=entailed_scores(quality, transcripts, judge) if judge is not None else None,
     )
