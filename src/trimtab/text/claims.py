@@ -2,6 +2,8 @@
 
 import re
 from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from functools import lru_cache
 
 from trimtab.text.cite import citations, sentences
 from trimtab.text.facts import content_words, entities, number_spans, numbers
@@ -50,23 +52,18 @@ def unheld_spans(sentence: str, shown: str, given: str = "") -> Iterator[CharSpa
     A sentence that claims nothing is looked through for numbers alone; one that is there word for word holds.
     """
     bare = _CITATION.sub(lambda mark: " " * len(mark.group()) if citations(mark.group()) else mark.group(), sentence)
-    if f" {normalise(bare)} " in f" {normalise(shown)} ":
+    source, aside = _read(shown), _read(given)
+    if f" {normalise(bare)} " in source.form:
         return
-    known = numbers(shown) | numbers(given)
+    known = source.numbers | aside.numbers
     yield from ((start, end) for start, end, value in number_spans(bare) if value not in known)
     if not claims(sentence):
         return
-    if not _worded(bare, shown, given):
+    if not _worded(bare, source, aside):
         yield 0, len(sentence)
     for name in entities(bare):
-        if not is_named(name, shown, given):
+        if not (source.names(name) or aside.names(name)):
             yield from (found.span() for found in _written(name).finditer(bare))
-
-
-def is_named(name: str, *sources: str) -> bool:
-    """Whether a source has the name word for word, a possessive's *s* aside."""
-    form = normalise(name)
-    return any(f" {form} " in text or f" {form}s " in text for text in (f" {normalise(one)} " for one in sources))
 
 
 def merged(spans: Sequence[CharSpan]) -> list[CharSpan]:
@@ -80,12 +77,31 @@ def merged(spans: Sequence[CharSpan]) -> list[CharSpan]:
     return made
 
 
-def _worded(bare: str, shown: str, given: str) -> bool:
+@dataclass(frozen=True, slots=True)
+class _Source:
+    """A source, read once: its normal form between spaces, its numbers, its content words."""
+
+    form: str
+    numbers: frozenset[str]
+    words: frozenset[str]
+
+    def names(self, name: str) -> bool:
+        """Whether the name stands there word for word, a possessive's *s* aside."""
+        form = normalise(name)
+        return f" {form} " in self.form or f" {form}s " in self.form
+
+
+@lru_cache(maxsize=8)
+def _read(text: str) -> _Source:
+    return _Source(f" {normalise(text)} ", frozenset(numbers(text)), frozenset(content_words(text)))
+
+
+def _worded(bare: str, shown: _Source, given: _Source) -> bool:
     """Whether enough of the content words are in what is shown; a result that is given may repeat given words."""
     own = {word for word in content_words(bare) if not word.isdigit()}
-    known = content_words(shown)
-    if (numbers(bare) - numbers(shown)) & numbers(given):
-        known |= content_words(given)
+    known = shown.words
+    if (numbers(bare) - shown.numbers) & given.numbers:
+        known |= given.words
     return len(own & known) >= ENOUGH * len(own)
 
 

@@ -4,6 +4,7 @@ from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from difflib import SequenceMatcher
+from itertools import chain
 
 from trimtab.text import citations, normalise, quotes, strip_citations
 
@@ -56,8 +57,7 @@ def wrong_quotes(
 def nearest_quote(quote: str, sources: Sequence[str]) -> str:
     """The run of as many words that shares most with the quotation, as the source writes it; empty where none does."""
     wanted = Counter(normalise(quote).split())
-    size = sum(wanted.values())
-    runs = sorted(_runs(sources, wanted, size), key=lambda run: -run[0])[:_CANDIDATES]
+    runs = sorted(_runs(sources, wanted, len(quote.split())), key=lambda run: -run[0])[:_CANDIDATES]
     form = normalise(quote)
     alike = [(SequenceMatcher(None, form, normalise(text)).ratio(), text) for shared, text in runs if shared]
     return max(alike, key=lambda one: one[0])[1] if alike else ""
@@ -67,7 +67,7 @@ def _runs(sources: Sequence[str], wanted: Counter[str], size: int) -> Iterator[t
     """Each run of ``size`` words of a source with how many words of the quotation it has."""
     for source in sources:
         written = source.split()
-        forms = [normalise(word) for word in written]
+        forms = [normalise(word).split() for word in written]
         for start in range(max(len(written) - size, 0) + 1):
             stretch = slice(start, start + size)
-            yield (Counter(forms[stretch]) & wanted).total(), " ".join(written[stretch])
+            yield (Counter(chain.from_iterable(forms[stretch])) & wanted).total(), " ".join(written[stretch])

@@ -3,7 +3,7 @@
 import re
 from dataclasses import dataclass
 
-from trimtab.text import content_words, entities, normalise, numbers, sentences, strip_citations
+from trimtab.text import content_words, entities, normalise, number_spans, numbers, sentences, strip_citations
 from trimtab.text.claims import ENOUGH
 
 _SUMMING = frozenset(content_words("come cost total price amount sum make pay altogether"))
@@ -44,7 +44,7 @@ def supported(sentence: str, cited: str, worked: Worked = NOTHING_WORKED) -> boo
         return False
     if not _names_hold(claim, cited):
         return False
-    own = {word for word in content_words(claim) if not word.isdigit()}
+    own = content_words(_without_numbers(claim))
     known = content_words(cited)
     if totals and not (own - _SUMMING) & known:
         return False
@@ -62,8 +62,17 @@ def _names_hold(claim: str, cited: str) -> bool:
     """Each name word for word, or all of its words in one sentence: ``President Maria Silva`` is ``Maria Silva, the
     president``."""
     haystack = f" {normalise(cited)} "
-    missing = [form for name in entities(claim) if (form := normalise(name)) and f" {form} " not in haystack]
+    missing = [
+        content_words(name) for name in entities(claim) if (form := normalise(name)) and f" {form} " not in haystack
+    ]
     if not missing:
         return True
-    near = [frozenset(normalise(sentence).split()) for sentence in sentences(cited)]
-    return all(any(set(form.split()) <= words for words in near) for form in missing)
+    near = [content_words(sentence) for sentence in sentences(cited)]
+    return all(name and any(name <= words for words in near) for name in missing)
+
+
+def _without_numbers(claim: str) -> str:
+    """The claim with its numbers blanked, in digits or spelled: they are compared as numbers, not as words."""
+    for start, end, _ in number_spans(claim):
+        claim = f"{claim[:start]}{' ' * (end - start)}{claim[end:]}"
+    return claim
