@@ -34,6 +34,8 @@ _ORDINARY = {
     "mtrag_human_eval": "original.jsonl.gz",
 }
 Detector = Callable[["Row"], bool]
+Table = tuple[str, tuple[str, ...], list[tuple[str, ...]]]
+"""Title, columns, rows."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -133,7 +135,7 @@ def ordinary(folder: Path) -> dict[str, Interval]:
 
 def figures(rows: Mapping[str, Sequence[Row]]) -> dict[str, float]:
     """The flat figures: held-out, and on all rows."""
-    flat = {}
+    flat: dict[str, float] = {}
     for name, members in rows.items():
         held = [row for row in members if not row.tuned]
         flat |= {
@@ -145,8 +147,8 @@ def figures(rows: Mapping[str, Sequence[Row]]) -> dict[str, float]:
     return flat
 
 
-def tables(rows: Mapping[str, Sequence[Row]]) -> list[tuple[str, tuple[str, ...], list[tuple[str, ...]]]]:
-    made = []
+def tables(rows: Mapping[str, Sequence[Row]]) -> list[Table]:
+    made: list[Table] = []
     for name, members in rows.items():
         for half, chosen in _halves(members).items():
             lines = [_line(label, detector, chosen) for label, detector in DETECTORS.items()]
@@ -199,8 +201,8 @@ _INTRODUCTION = """\
 Data: XSTest's 1,263 answers of five models with two people's labels (full compliance, full refusal, partial refusal;
 `is_refusal` is full or partial), and PyRIT's 93 (in its `refusal_extra` an answer about something else counts as a
 refusal). The rules were read off the tuned half (an even first byte of the prompt's sha256, decided before any rule
-was written), so a prompt is wholly in one half; nothing was changed after the held-out half was first scored. Intervals:
-Wilson, on the effective n of clusters by prompt."""
+was written), so a prompt is wholly in one half; nothing was changed after the held-out half was first scored.
+Intervals: Wilson, on the effective n of clusters by prompt."""
 
 _READING = """\
 ## What to make of it

@@ -1,0 +1,52 @@
+"""The grounding benchmark scores claims whose support is known, and parts what people rated apart."""
+
+import pytest
+from benchmarks.grounding import Decided, Rated, agreement, decided, measure, overlap, page, separation, share
+from benchmarks.pii.data import shared_folder
+
+from trimtab.evaluate import Lexical, Pair
+from trimtab.evaluate.grounding import Sources
+from trimtab.stats import Interval
+
+SHOWN = Sources("The lamp weighs 300 grams. Parcels arrive on Tuesdays.", "How heavy is it?")
+
+
+def answers(n: int) -> list[Rated]:
+    """``n`` tasks, each answered from its passage and out of nowhere."""
+    good = [Rated(f"t{i}", "The lamp weighs 300 grams.", SHOWN, 4.0, {}) for i in range(n)]
+    return good + [Rated(f"t{i}", "Bronze kettles whistle in Norway.", SHOWN, 1.0, {}) for i in range(n)]
+
+
+def test_what_was_made_up_is_parted_from_what_was_shown() -> None:
+    assert separation(answers(5), share).value == 1
+    assert separation(answers(5), overlap).value == 1
+    assert separation(answers(5), lambda one: 0.0).value == 0.5
+    assert (agreement(answers(5)).value, agreement(answers(5)).n) == (1, 10)
+
+
+def test_a_kind_of_claims_is_scored_by_what_is_known_of_it() -> None:
+    claims = [
+        Decided("told", Pair("The lamp weighs 300 grams.", "The lamp weighs 300 grams."), True, "a"),
+        Decided("told", Pair("Parcels arrive on Tuesdays.", "The lamp weighs 300 grams."), True, "b"),
+        Decided("made up", Pair("Parcels arrive on Tuesdays.", "The lamp weighs 300 grams."), False, "b"),
+    ]
+    found = decided(Lexical(), claims)
+    assert {kind: one.value for kind, one in found.items()} == {"told": 0.5, "made up": 1.0}
+
+
+def test_the_page_holds_every_figure() -> None:
+    one = Interval(0.95, 10, 0.9, 1.0)
+    text = page({"ours": one}, {"nq: gold passage": one}, one, {"python": "3", "date": "today"})
+    assert all(
+        name in text for name in ("| ours |", "| nq: gold passage |", "at least 0.9: met", "0.950 [0.900, 1.000]")
+    )
+
+
+def test_it_agrees_with_people_on_published_ratings() -> None:
+    folder = shared_folder(None)
+    if not (folder / "mtrag_human_eval").is_dir():
+        pytest.skip("no shared data sets here; set TRIMTAB_SHARED_DATA")
+    parts, kinds, agreed = measure(folder)
+    assert parts["Trimtab, ungrounded_share"].low > 0.85
+    assert agreed.low > 0.8
+    assert kinds["nq: another answer"].low > 0.9
