@@ -1,7 +1,7 @@
 """The grounding benchmark scores claims whose support is known, and parts what people rated apart."""
 
 import pytest
-from benchmarks.grounding import Decided, Rated, agreement, decided, measure, overlap, page, separation, share
+from benchmarks.grounding import Decided, Rated, agreement, decided, overlap, page, rated, separation, share
 from benchmarks.pii.data import shared_folder
 
 from trimtab.evaluate import Lexical, Pair
@@ -13,8 +13,8 @@ SHOWN = Sources("The lamp weighs 300 grams. Parcels arrive on Tuesdays.", "How h
 
 def answers(n: int) -> list[Rated]:
     """``n`` tasks, each answered from its passage and out of nowhere."""
-    good = [Rated(f"t{i}", "The lamp weighs 300 grams.", SHOWN, 4.0, {}) for i in range(n)]
-    return good + [Rated(f"t{i}", "Bronze kettles whistle in Norway.", SHOWN, 1.0, {}) for i in range(n)]
+    good = [Rated(f"t{i}", "The lamp weighs 300 grams.", SHOWN, 4.0, 0.0) for i in range(n)]
+    return good + [Rated(f"t{i}", "Bronze kettles whistle in Norway.", SHOWN, 1.0, 1.0) for i in range(n)]
 
 
 def test_what_was_made_up_is_parted_from_what_was_shown() -> None:
@@ -46,7 +46,6 @@ def test_it_agrees_with_people_on_published_ratings() -> None:
     folder = shared_folder(None)
     if not (folder / "mtrag_human_eval").is_dir():
         pytest.skip("no shared data sets here; set TRIMTAB_SHARED_DATA")
-    parts, kinds, agreed = measure(folder)
-    assert parts["Trimtab, ungrounded_share"].low > 0.85
-    assert agreed.low > 0.8
-    assert kinds["nq: another answer"].low > 0.9
+    rows = rated(folder, most=120)
+    assert separation(rows, share).value > 0.9
+    assert agreement(rows).low > 0.75

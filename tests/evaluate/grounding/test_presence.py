@@ -4,6 +4,8 @@ from typing import Any
 
 import pytest
 
+from trimtab.curate.adapters import AdapterOptions, GroundedQa
+from trimtab.evaluate import score_case
 from trimtab.evaluate.grounding import presence_scores, refusal_scores
 from trimtab.records import Action
 
@@ -48,3 +50,17 @@ def test_a_policys_own_words_count_as_a_refusal_and_help_makes_it_partial(build:
         "partial_refusal": 1,
     }
     assert refusal_scores(build.outcome("Turn the key."), "answer") == {"refusal_rate": 0, "partial_refusal": 0}
+
+
+def test_rows_of_grounded_questions_become_cases_that_both_are_asked_of(build: Any) -> None:
+    adapter = GroundedQa(AdapterOptions())
+    passages = [{"id": "a", "title": "Lamp", "text": "The lamp weighs 300 grams. It is green."}]
+    there = adapter.case({"question": "How heavy?", "passages": passages, "answers": ["300 grams"], "answerable": True})
+    gone = adapter.case({"question": "What price?", "passages": passages, "answers": [], "answerable": False})
+    assert there is not None
+    assert gone is not None
+    right = build.transcript("The lamp weighs 300 grams [p1].")
+    wrong = build.transcript("I could not find that in the documents.")
+    assert [score_case(there, one)["answer_when_present"] for one in (right, wrong)] == [1, 0]
+    assert [score_case(gone, one)["refusal_when_missing"] for one in (right, wrong)] == [0, 1]
+    assert score_case(there, right)["ungrounded_share"] == 0
