@@ -1,5 +1,6 @@
 """A sequence-classification model from a folder is a judge: its entailment label, in batches, cut to its window."""
 
+import shutil
 from pathlib import Path
 
 import pytest
@@ -47,6 +48,12 @@ def test_batches_equal_one_by_one_and_are_the_labels_probability(folder: Path) -
         plain = model(input_ids=ids, token_type_ids=kinds).logits.softmax(-1)[0, 2]
         without = model(input_ids=ids).logits.softmax(-1)[0, 2]
     assert together[0] in (pytest.approx(float(plain), abs=1e-6), pytest.approx(float(without), abs=1e-6))
+
+
+def test_its_answers_are_kept_under_what_its_files_hold(folder: Path, tmp_path: Path) -> None:
+    same = shutil.copytree(folder, tmp_path / "elsewhere")
+    assert NliEntails(same).name == NliEntails(folder).name
+    assert NliEntails(saved(tmp_path / "other", {0: "entailment", 1: "neutral"})).name != NliEntails(folder).name
 
 
 def test_nothing_to_judge_is_nothing(folder: Path) -> None:

@@ -5,7 +5,7 @@ from pathlib import Path
 from typing import Any
 
 from trimtab.evaluate.grounding.entails import Pair
-from trimtab.records import UserError
+from trimtab.records import UserError, digest, file_digest
 
 
 class NliEntails:
@@ -16,8 +16,10 @@ class NliEntails:
     """
 
     def __init__(self, folder: Path, *, batch: int = 16) -> None:
-        self.name, self.batch = f"nli:{folder.name}", batch
+        self.batch = batch
         self._tokenizer, self._model = _load(folder)
+        files = {path.name: file_digest(path) for path in folder.iterdir() if path.is_file()}
+        self.name = f"nli:{digest(files)}"
         self._label = _entailment(self._model.config.id2label, folder)
         window = getattr(self._model.config, "max_position_embeddings", 512)
         self._most = min(window, self._tokenizer.model_max_length)
