@@ -16,7 +16,7 @@ from benchmarks.lockstep import ROOT
 from benchmarks.machine import describe
 from benchmarks.pii.data import shared_folder
 from trimtab.evaluate import Lexical, Pair
-from trimtab.evaluate.grounding import Entails, Sources, ungrounded
+from trimtab.evaluate.grounding import EntailmentConfig, Entails, Sources, entails_of, ungrounded, ungrounded_by
 from trimtab.stats import Interval, auc_interval, mean_interval
 from trimtab.text import content_words
 
@@ -42,7 +42,7 @@ class Rated:
     sources: Sources
     rating: float
     share: float
-    recorded: Mapping[str, float] = field(default_factory=dict)
+    recorded: Mapping[str, float] = field(default_factory=dict, hash=False)
 
 
 @dataclass(frozen=True, slots=True)
@@ -152,6 +152,14 @@ def measure(folder: Path) -> tuple[dict[str, Interval], dict[str, Interval], Int
     return parts, kinds, agreement(rows)
 
 
+def by_judge(judge: Entails, folder: Path, most: int = 60) -> dict[str, Interval]:
+    """Another judge on the first ``most`` claims of either set, and on people's ratings; answers that it cannot say
+    anything about are left out there, and wrong among the claims."""
+    claims = [*islice(natural_questions(folder), most), *islice(bias_questions(folder), most)]
+    shares = {one: said for one in rated(folder) if (said := ungrounded_by(judge, one.answer, one.sources)) is not None}
+    return {"AUC": separation(list(shares), shares.__getitem__), **decided(judge, claims)}
+
+
 def page(parts: Mapping[str, Interval], kinds: Mapping[str, Interval], agreed: Interval, machine: Any) -> str:
     """Markdown for people."""
     ours = next(iter(parts.values())).value
@@ -206,11 +214,18 @@ _READING = """\
 
 
 @click.command()
+@click.option("--endpoint", default="", help="A judge to measure beside ours: an OpenAI-compatible API, with --model.")
+@click.option("--model", default="", help="Its model.")
+@click.option("--folder", type=click.Path(path_type=Path), help="Or: a sequence-classification model.")
 @click.option("--json", "as_json", is_flag=True, help="One flat object on standard output instead of the tables.")
 @click.option("--data", type=click.Path(path_type=Path), help="Folder of published data sets.")
 @click.option("--out", type=click.Path(path_type=Path), help="Stem of the report (default: docs/results/grounding).")
-def main(as_json: bool, data: Path | None, out: Path | None) -> None:
-    """Measure, print, and write the report."""
+def main(endpoint: str, model: str, folder: Path | None, as_json: bool, data: Path | None, out: Path | None) -> None:
+    """Measure, print, and write the report; with another judge, measure and print that."""
+    if endpoint or folder:
+        judge = entails_of(EntailmentConfig(endpoint=endpoint, model=model, folder=folder))
+        print(json.dumps({name: _cell(one) for name, one in by_judge(judge, shared_folder(data)).items()}, indent=1))
+        return
     parts, kinds, agreed = measure(shared_folder(data))
     machine = describe()
     every = {**parts, **kinds, "agreement": agreed}
