@@ -1,5 +1,6 @@
 """Any judge of entailment takes the place of our own test; asked once, and unscored where it cannot say."""
 
+import asyncio
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -9,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from tests.evaluate.grounding.test_alce import PASSAGES, WORKED, _sentence
 
-from trimtab.evaluate import EvaluateConfig, Lexical, Pair, make_suite, score_suite
+from trimtab.evaluate import EvaluateConfig, Lexical, Pair, evaluate, make_suite, score_suite
 from trimtab.evaluate.grounding import (
     EntailmentConfig,
     Kept,
@@ -20,7 +21,7 @@ from trimtab.evaluate.grounding import (
     entails_of,
     ungrounded_by,
 )
-from trimtab.records import UserError
+from trimtab.records import Message, ToolCall, UserError
 from trimtab.store import Store
 
 
@@ -103,6 +104,25 @@ def test_a_judges_metrics_stand_beside_ours_with_what_it_could_not_score(build: 
     assert (metric.value, metric.n, metric.unscored) == (1.0, 3, 1)
     assert card.metrics["ungrounded_share_entailed"].direction == "lower"
     assert card.metrics["citation_precision"].unscored == 0
+
+
+def test_an_evaluation_with_a_judge_named_asks_it(build: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("trimtab.evaluate.run.entails_of", lambda config, store: Lexical())
+    named = EntailmentConfig(endpoint="http://judge.test/v1", model="m")
+    search = Message("assistant", tool_calls=(ToolCall("search", {"query": "guarantee"}),))
+    answer = Message("assistant", "Every stove carries a seven-year guarantee [war-1].")
+    suite = make_suite(
+        [build.case(question="q0", citations=("war-1",)), build.case("decline", "q1", labels={"suite": "redteam"})]
+    )
+
+    def metrics(entailment: EntailmentConfig | None) -> set[str]:
+        model = build.model({"q0": [search, answer], "q1": [answer]})
+        config = EvaluateConfig(bootstrap_draws=10, entailment=entailment)
+        card = asyncio.run(evaluate(build.assistant(model), suite, config, release="r", vocab_size=300, now=0.0))
+        return {name for name in card.metrics if name.endswith("_entailed")}
+
+    assert metrics(named) == {"citation_precision_entailed", "citation_recall_entailed", "ungrounded_share_entailed"}
+    assert metrics(None) == set()
 
 
 def test_a_judge_is_named_in_one_way() -> None:
