@@ -223,7 +223,7 @@ _READING = """\
 def main(endpoint: str, model: str, folder: Path | None, as_json: bool, data: Path | None, out: Path | None) -> None:
     """Measure, print, and write the report; with another judge, measure and print that."""
     if endpoint or folder:
-        judge = entails_of(EntailmentConfig(endpoint=endpoint, model=model, folder=folder))
+        judge = entails_of(EntailmentConfig(endpoint=endpoint, model=model, folder=str(folder or "")))
         print(json.dumps({name: _cell(one) for name, one in by_judge(judge, shared_folder(data)).items()}, indent=1))
         return
     parts, kinds, agreed = measure(shared_folder(data))

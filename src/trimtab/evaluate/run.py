@@ -1,6 +1,7 @@
 """One evaluation: answer the suite's cases, measure the drift, score."""
 
 from collections.abc import Callable, Mapping
+from pathlib import Path
 
 from trimtab.evaluate.action import MARKERS_ONLY, Wording
 from trimtab.evaluate.card import score_suite
@@ -28,15 +29,17 @@ async def evaluate(
     wording: Wording = MARKERS_ONLY,
     drift: Drift | None = None,
     progress: Progress | None = None,
+    root: Path = Path(),  # noqa: B008
 ) -> Scorecard:
     """The scorecard of ``release`` (its behaviour digest, under which transcripts are kept in ``store``).
 
-    ``drift``: transcripts -> case id -> KL to the base model (``kl_to_base`` with its folders filled in).
+    ``drift``: transcripts -> case id -> KL to the base model (``kl_to_base`` with its folders filled in). ``root``: the workspace,
+    in which a judge's folder is looked for.
     """
     transcripts = await transcribe(
         assistant, suite.cases, config.concurrency, progress, now=now, store=store, behaviour=release
     )
-    judge = entails_of(config.entailment, store) if config.entailment is not None else None
+    judge = entails_of(config.entailment, store, root) if config.entailment is not None else None
     quality = {case.id: case for case in suite.cases if not is_redteam(case)}
     return score_suite(
         suite,

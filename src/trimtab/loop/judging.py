@@ -9,17 +9,7 @@ from pathlib import Path
 
 from trimtab.curate import import_cases, is_sealed, read_header, sealed_path
 from trimtab.engine import Engine, prove, record, served_as_trained
-from trimtab.evaluate import (
-    EvaluateConfig,
-    Suite,
-    Transcript,
-    Wording,
-    evaluate,
-    kl_to_base,
-    load_suite,
-    make_battery,
-    make_suite,
-)
+from trimtab.evaluate import Suite, Transcript, Wording, evaluate, kl_to_base, load_suite, make_battery, make_suite
 from trimtab.guard import Policy, load_policy
 from trimtab.loop.behaviour import Arm, behaviour_of, open_arm, toolbox_of
 from trimtab.loop.policy_texts import policy_texts
@@ -34,7 +24,6 @@ from trimtab.records import (
     Progress,
     Scorecard,
     case_from_json,
-    digest,
     read_jsonl,
     scorecard_from_json,
 )
@@ -45,8 +34,6 @@ from trimtab.tools import Rehearsal, with_system
 _NOW = 1_790_000_000.0
 """The time that tools see while a suite is answered: fixed, so that equal releases give equal transcripts."""
 _DRIFT_CASES = 40
-_SCORING = 3
-"""Raised by hand when the same transcripts score otherwise."""
 _PROBES = 6
 """Sequences on which served = trained is checked."""
 
@@ -108,7 +95,7 @@ def judge_release(workspace: Workspace, which: str, progress: Progress) -> Score
 
 def judge(context: Context, behaviour: Behaviour, suite: Suite, base: str | None) -> Judged:
     """One behaviour on one suite, from the store where it is known. ``base``: π0's artefact, for drift and equality."""
-    store, key = context.workspace.store, key_of(context.workspace, behaviour, suite.digest, base)
+    store, key = context.workspace.store, f"{behaviour.digest}:{suite.digest}:{base}"
     if (known := store.get("judged", key)) is not None:
         return Judged(scorecard_from_json(known["scorecard"]), known["served"], known["record"])
     arm = open_arm(store, behaviour, context.workspace.config.serving, Rehearsal())
@@ -127,21 +114,6 @@ def judge(context: Context, behaviour: Behaviour, suite: Suite, base: str | None
     return judged
 
 
-def key_of(workspace: Workspace, behaviour: Behaviour, suite: str, base: str | None) -> str:
-    """What a scorecard is kept under: who was judged, on which suite, against which π0, and how it was scored."""
-    how = digest([_SCORING, workspace.config.evaluate.model_dump(mode="json", exclude={"concurrency"})])
-    return f"{behaviour.digest}:{suite}:{base}:{how}"
-
-
-def evaluating(workspace: Workspace) -> EvaluateConfig:
-    """The ``evaluate`` section; a judge's folder is the workspace's. Raises UserError where there is none."""
-    config = workspace.config.evaluate
-    if config.entailment is None or config.entailment.folder is None:
-        return config
-    judge = config.entailment.model_copy(update={"folder": workspace.path(config.entailment.folder)})
-    return config.model_copy(update={"entailment": judge})
-
-
 def _judged(context: Context, arm: Arm, suite: Suite, base: str | None) -> Judged:
     workspace, store = context.workspace, context.workspace.store
     folder = store.artefacts.path(arm.behaviour.model)
@@ -158,7 +130,7 @@ def _judged(context: Context, arm: Arm, suite: Suite, base: str | None) -> Judge
         evaluate(
             arm.assistant,
             suite,
-            evaluating(workspace),
+            workspace.config.evaluate,
             release=arm.behaviour.digest,
             vocab_size=len(load_tokenizer(folder)),
             now=_NOW,
@@ -166,6 +138,7 @@ def _judged(context: Context, arm: Arm, suite: Suite, base: str | None) -> Judge
             wording=wording_of(load_policy(workspace.path(workspace.config.files.policy)), workspace),
             drift=drift if base is not None and base != arm.behaviour.model else None,
             progress=context.progress,
+            root=workspace.root,
         )
     )
     if base is None:

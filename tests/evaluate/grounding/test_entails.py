@@ -107,7 +107,7 @@ def test_a_judges_metrics_stand_beside_ours_with_what_it_could_not_score(build: 
 
 
 def test_an_evaluation_with_a_judge_named_asks_it(build: Any, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("trimtab.evaluate.run.entails_of", lambda config, store: Lexical())
+    monkeypatch.setattr("trimtab.evaluate.run.entails_of", lambda config, store, root: Lexical())
     named = EntailmentConfig(endpoint="http://judge.test/v1", model="m")
     search = Message("assistant", tool_calls=(ToolCall("search", {"query": "guarantee"}),))
     answer = Message("assistant", "Every stove carries a seven-year guarantee [war-1].")
@@ -131,7 +131,7 @@ def test_a_judge_is_named_in_one_way() -> None:
     with pytest.raises(ValueError, match="either an endpoint with its model, or a folder"):
         EntailmentConfig()
     with pytest.raises(UserError, match="no model in"):
-        entails_of(EntailmentConfig(folder=Path("/nowhere")))
+        entails_of(EntailmentConfig(folder="/nowhere"))
     assert (
         entails_of(EntailmentConfig(endpoint="http://localhost/v1/", model="m")).name
         == "endpoint:http://localhost/v1:m"

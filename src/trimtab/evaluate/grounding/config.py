@@ -18,22 +18,25 @@ class EntailmentConfig(BaseModel):
     model: str = Field(default="", description="its model")
     key: str = Field(default="", description="environment variable that holds its key")
     seconds: float = Field(default=20.0, gt=0, description="for one pair; what takes longer is unscored")
-    folder: Path | None = Field(default=None, description="folder of a sequence-classification model")
+    folder: str = Field(default="", description="folder of a sequence-classification model")
 
     @model_validator(mode="after")
     def _one_judge(self) -> Self:
-        if bool(self.endpoint) == (self.folder is not None) or bool(self.endpoint) != bool(self.model):
+        if bool(self.endpoint) == bool(self.folder) or bool(self.endpoint) != bool(self.model):
             raise ValueError("name either an endpoint with its model, or a folder")
         return self
 
 
-def entails_of(config: EntailmentConfig, store: Store | None = None) -> Entails:
-    """The judge that is named, its answers kept in ``store``. Raises UserError where it cannot be had."""
+def entails_of(config: EntailmentConfig, store: Store | None = None, root: Path = Path()) -> Entails:
+    """The judge that is named, its answers kept in ``store``; a folder is below ``root``.
+
+    Raises UserError where it cannot be had.
+    """
     judge: Entails
-    if config.folder is not None:
+    if config.folder:
         from trimtab.evaluate.grounding.nli import NliEntails
 
-        judge = NliEntails(config.folder)
+        judge = NliEntails(root / config.folder)
     else:
         from trimtab.evaluate.grounding.endpoint import EndpointEntails
 
