@@ -3,6 +3,7 @@
 import asyncio
 import json
 from collections.abc import Iterator, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -10,7 +11,7 @@ import pytest
 
 from trimtab.evaluate import Transcript, passages, transcribe, transcript_from_json
 from trimtab.evaluate.transcript import workings
-from trimtab.records import Case, Message, ToolCall
+from trimtab.records import Ask, Case, Expected, Message, ToolCall
 from trimtab.store import Store
 from trimtab.tools import make_schema
 from trimtab.tools.toolbox import error_result
@@ -56,6 +57,50 @@ def test_what_is_known_is_not_asked_again(build: Any, store: Store) -> None:
     assert model.asked == ["a", "b", "a", "b"]
 
 
+def test_one_question_is_asked_once_whatever_is_expected_of_its_answer(build: Any, store: Store) -> None:
+    model = build.model({"a": [Message("assistant", "A")]})
+    first = build.case(question="a")
+    other = replace(first, expected=Expected("decline"), labels={"cluster": "c"})
+    done = answer(build, model, [first, other], store=store, behaviour="r1")
+    assert model.asked == ["a"]
+    assert first.id != other.id
+    assert done[first.id] == done[other.id]
+    answer(build, model, [replace(first, expected=Expected("defer"))], store=store, behaviour="r1")
+    assert model.asked == ["a"]
+
+
+def test_a_case_that_is_asked_otherwise_is_asked_again(build: Any, store: Store) -> None:
+    model = build.model({"a": [Message("assistant", "A")]})
+    case = build.case(question="a")
+    answer(build, model, [case], store=store, behaviour="r1")
+    for ask in (Ask(temperature=0.5), Ask(max_tokens=7), Ask(samples=2), Ask(offer=())):
+        asked = len(model.asked)
+        answer(build, model, [replace(case, ask=ask)], store=store, behaviour="r1")
+        assert len(model.asked) == asked + ask.samples
+
+
+def test_progress_counts_what_is_still_to_be_asked(build: Any, store: Store) -> None:
+    model = build.model({name: [Message("assistant", name)] for name in "abc"})
+    cases = [build.case(question=name) for name in "abc"]
+    answer(build, model, cases[:2], store=store, behaviour="r1")
+    said = Recorder()
+    answer(build, model, cases, store=store, behaviour="r1", progress=said)
+    assert said.heard == [("evaluate", 1), (1, "2 known")]
+
+
+class Recorder:
+    """A Progress that remembers."""
+
+    def __init__(self) -> None:
+        self.heard: list[Any] = []
+
+    def start(self, name: str, total: int | None = None) -> None:
+        self.heard.append((name, total))
+
+    def advance(self, amount: int = 1, note: str = "") -> None:
+        self.heard.append((amount, note))
+
+
 def test_a_failing_case_is_recorded_and_asked_again_next_time(build: Any, store: Store) -> None:
     model = build.model({"a": [ValueError("boom")], "b": [Message("assistant", "B")]})
     cases = [build.case(question="a"), build.case(question="b")]
@@ -91,7 +136,7 @@ def test_known_tools_of_a_case_narrow_the_toolbox_and_unknown_ones_go_to_the_cli
     assert second.finish == "client_tools"
 
 
-def test_no_more_than_asked_run_at_once(build: Any) -> None:
+def test_no_more_than_asked_run_at_once_samples_of_one_case_included(build: Any) -> None:
     running, most = 0, 0
 
     class Slow:
@@ -103,7 +148,7 @@ def test_no_more_than_asked_run_at_once(build: Any) -> None:
             running -= 1
             return await build.model({f"q{i}": [Message("assistant", "ok")] for i in range(20)})(*args, **more)
 
-    cases = [build.case(question=f"q{i}") for i in range(20)]
+    cases = [replace(build.case(question=f"q{i}"), ask=Ask(samples=1 + i % 3)) for i in range(20)]
     found = answer(build, Slow(), cases, concurrency=3)
     assert most == 3
     assert list(found) == [case.id for case in cases]

@@ -48,8 +48,8 @@ def test_other_values_get_students_t_in_closed_form() -> None:
 
 
 def test_bounds_clip() -> None:
-    found = mean_interval([0.1, 0.9, 0.8], lower=0, upper=1)
-    assert (found.low, found.high) == (0, 1)
+    assert mean_interval([1.0, 90.0, 8.0], lower=0).low == 0
+    assert mean_interval([-1.0, -90.0, -8.0], upper=0).high == 0
 
 
 def test_one_case_to_a_cluster_is_no_cluster() -> None:

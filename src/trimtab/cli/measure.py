@@ -1,35 +1,83 @@
 """`evaluate` and `gate`: measure a release again, and show why the gate decided as it did."""
 
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import click
 
 from trimtab.cli.common import emit, json_option, open_workspace, progress_display, say, workspace_options
 from trimtab.cli.main import EXIT_NO
+from trimtab.records.errors import UserError
+
+if TYPE_CHECKING:
+    from trimtab.records import Scorecard
 
 
 @click.command()
 @click.argument("which", default="stable")
 @click.option("--worst", type=int, default=0, help="Also show so many of the worst answers.")
+@click.option("--inspect", metavar="TASK", help="Run this Inspect task instead: a registered name, or FILE.py@TASK.")
+@click.option("--lm-eval", metavar="TASK", help="Run this lm-eval task instead: a registered name, or FILE.yaml.")
+@click.option("--task-arg", "task_args", multiple=True, metavar="KEY=VALUE", help="An argument of that task.")
+@click.option("--limit", type=click.IntRange(min=1), help="So many samples of that task at most.")
+@click.option("--python", type=click.Path(path_type=Path), help="An interpreter that has the harness.")
+@click.option("--url", default="", help="A running `trimtab serve` to ask, instead of one of our own.")
+@click.option("--key", envvar="TRIMTAB_KEY", default="", help="The tenant's key there.  [env: TRIMTAB_KEY]")
 @workspace_options
 @json_option
-def evaluate(which: str, worst: int, workspace: Path, overrides: tuple[str, ...], as_json: bool) -> None:
-    """Evaluate WHICH on the sealed cases; answers that are known are not asked again."""
+def evaluate(
+    which: str,
+    worst: int,
+    inspect: str | None,
+    lm_eval: str | None,
+    task_args: tuple[str, ...],
+    limit: int | None,
+    python: Path | None,
+    url: str,
+    key: str,
+    workspace: Path,
+    overrides: tuple[str, ...],
+    as_json: bool,
+) -> None:
+    """Evaluate WHICH on the sealed cases; answers that are known are not asked again.
+
+    WHICH is a release's digest, its first characters or an alias; "base" is the base model as it would be served here.
+    """
+    from trimtab.loop.examined import Examination, examine
     from trimtab.loop.judging import judge_release
 
     found = open_workspace(workspace, overrides)
+    tasks = {"inspect": inspect, "lm-eval": lm_eval}
+    asked = [
+        Examination(harness, task, limit, _pairs(task_args), python, url, key)
+        for harness, task in tasks.items()
+        if task is not None
+    ]
     with progress_display(quiet=as_json) as progress:
-        scorecard = judge_release(found, which, progress)
+        cards = [examine(found, which, one, progress) for one in asked] or [judge_release(found, which, progress)]
     if as_json:
-        emit(scorecard.to_json())
+        emit(cards[0].to_json() if len(cards) == 1 else [card.to_json() for card in cards])
         return
-    for name, metric in scorecard.metrics.items():
+    for card in cards:
+        _say_card(card)
+    wrong = sorted(cards[0].cases.get("action_accuracy", {}).items(), key=lambda item: item[1])
+    for case, score in wrong[:worst]:
+        say(f"\n{case[:12]} (action {score:.0f}): {cards[0].answers.get(case)}")
+
+
+def _pairs(texts: tuple[str, ...]) -> dict[str, str]:
+    for text in texts:
+        if "=" not in text:
+            raise UserError(f"{text!r} is no argument", field="--task-arg", expected="KEY=VALUE")
+    return dict(text.split("=", 1) for text in texts)
+
+
+def _say_card(card: "Scorecard") -> None:
+    say(f"{card.suite}")
+    for name, metric in card.metrics.items():
         interval = f"[{metric.ci_low:.3f}, {metric.ci_high:.3f}]"
         left = f"  {metric.unscored} unscored" if metric.unscored else ""
         say(f"{name:<28} {metric.value:8.3f} {interval:<18} n={metric.n}{left}")
-    wrong = sorted(scorecard.cases.get("action_accuracy", {}).items(), key=lambda item: item[1])
-    for case, score in wrong[:worst]:
-        say(f"\n{case[:12]} (action {score:.0f}): {scorecard.answers.get(case)}")
 
 
 @click.command()

@@ -126,7 +126,7 @@ def _case(row: Example) -> Case:
     last = max(i for i, turn in enumerate(row.messages) if turn.role != "assistant") + 1
     calls = tuple(call for turn in row.messages[last:] for call in turn.tool_calls)
     action = row.labels.get("action") or action_of(row.messages)
-    return Case(row.messages[:last], Expected(action=action, calls=calls), row.tools, dict(row.labels))
+    return Case(row.messages[:last], Expected(action=action, calls=calls), row.tools, labels=dict(row.labels))
 
 
 def _starters(name: str, pairs: bool) -> dict[str, str]:

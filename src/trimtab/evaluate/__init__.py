@@ -3,7 +3,7 @@
 from trimtab.evaluate.action import Wording, action_of, classify, served_action
 from trimtab.evaluate.attack import attack_succeeded
 from trimtab.evaluate.batteries import BATTERIES, make_battery
-from trimtab.evaluate.card import score_suite
+from trimtab.evaluate.card import SCORING, score_suite
 from trimtab.evaluate.checks import CHECKS
 from trimtab.evaluate.compare import Change, compare
 from trimtab.evaluate.config import BatteryConfig, EvaluateConfig
@@ -31,6 +31,7 @@ from trimtab.evaluate.transcript import Transcript, passages, transcript_from_js
 __all__ = [
     "BATTERIES",
     "CHECKS",
+    "SCORING",
     "BatteryConfig",
     "Change",
     "Citing",

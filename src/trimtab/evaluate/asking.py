@@ -3,6 +3,7 @@
 import asyncio
 import hashlib
 from collections.abc import Sequence
+from contextlib import AbstractAsyncContextManager, nullcontext
 from dataclasses import replace
 
 from trimtab.evaluate.transcript import Transcript
@@ -11,19 +12,32 @@ from trimtab.tools import Assistant, Outcome, run_plan
 
 _CUT = frozenset({"length", "tokens", "seconds", "blocked", "client_tools", "steps"})
 """Ends of a turn after which the user's next turn is not sent."""
+_NO_LIMIT: AbstractAsyncContextManager[object] = nullcontext()
 
 
-async def ask_case(assistant: Assistant, case: Case, now: float) -> Transcript:
-    """Every sample of a case; ``now`` is the time that tools see. Raises what the plan raises."""
+async def ask_case(
+    assistant: Assistant, case: Case, now: float, place: AbstractAsyncContextManager[object] = _NO_LIMIT
+) -> Transcript:
+    """Every sample of a case, each held by ``place`` while it is asked; ``now`` is the time that tools see.
+
+    Nothing but the question decides what comes: cases that differ in what they expect get one and the same answer.
+    Raises what the plan raises.
+    """
     asked, tools = _as_asked(assistant, case)
-    samples = await asyncio.gather(*(_sample(asked, tools, case, now, i) for i in range(case.ask.samples)))
+
+    async def sample(number: int) -> Outcome:
+        async with place:
+            return await _sample(asked, tools, case, now, number)
+
+    samples = await asyncio.gather(*(sample(number) for number in range(case.ask.samples)))
     return Transcript(samples[0], more=tuple(samples[1:]))
 
 
 async def _sample(
     assistant: Assistant, tools: Sequence[ToolSchema] | None, case: Case, now: float, number: int
 ) -> Outcome:
-    seeded = replace(assistant, sampling=replace(assistant.sampling, seed=_seed(assistant, case, number)))
+    question = case.question
+    seeded = replace(assistant, sampling=replace(assistant.sampling, seed=_seed(assistant, question, number)))
     turns: list[Outcome] = []
     for i, user in enumerate((None, *case.ask.then)):
         said = () if user is None else (Message("user", user),)
@@ -31,10 +45,10 @@ async def _sample(
         outcome = await run_plan(
             seeded,
             (*case.messages, *before, *said),
-            user=case.id,
+            user=question,
             now=now,
             tools=tools,
-            idempotency=f"evaluate:{case.id}:{number}:{i}",
+            idempotency=f"evaluate:{question}:{number}:{i}",
             rehearse=True,
         )
         turns.append(replace(outcome, turns=(*said, *outcome.turns)))
@@ -78,9 +92,9 @@ def _as_asked(assistant: Assistant, case: Case) -> tuple[Assistant, Sequence[Too
     return asked, None
 
 
-def _seed(assistant: Assistant, case: Case, number: int) -> int | None:
-    """A greedy answer needs none; a sample's is its case's and its own, so that an evaluation can be repeated."""
+def _seed(assistant: Assistant, question: str, number: int) -> int | None:
+    """A greedy answer needs none; a sample's is its question's and its own, so that an evaluation can be repeated."""
     if assistant.sampling.temperature == 0:
         return assistant.sampling.seed
-    base = f"{assistant.sampling.seed or 0}:{case.id}:{number}"
+    base = f"{assistant.sampling.seed or 0}:{question}:{number}"
     return int.from_bytes(hashlib.sha256(base.encode()).digest()[:4], "big") >> 1

@@ -14,6 +14,8 @@ from trimtab.evaluate.transcript import Transcript
 from trimtab.evaluate.whole import calibration, diversity
 from trimtab.records import ACTIONS, Action, Case, Metric, Scorecard
 
+SCORING = 4
+"""Raised whenever equal answers would be scored otherwise than before: scorecards that are kept go stale by it."""
 Judged = Mapping[str, Mapping[str, float | None]]
 """Metric -> case id -> what a judge said; None: it could not say."""
 SLICES = ("battery", "kind", "domain", "difficulty", "severity")

@@ -19,7 +19,7 @@ class EvaluateConfig(BaseModel):
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
-    concurrency: int = Field(default=8, ge=1, description="cases answered at once")
+    concurrency: int = Field(default=16, ge=1, description="answers asked for at once")
     limit: int | None = Field(default=None, ge=1, description="at most so many cases of a suite, spread over its kinds")
     batteries: dict[str, BatteryConfig] = Field(
         default_factory=dict, description="built-in batteries that are asked beside the sealed cases, by name"

@@ -29,12 +29,12 @@ async def evaluate(
     wording: Wording = MARKERS_ONLY,
     drift: Drift | None = None,
     progress: Progress | None = None,
-    root: Path = Path(),  # noqa: B008
+    root: Path = Path(),
 ) -> Scorecard:
     """The scorecard of ``release`` (its behaviour digest, under which transcripts are kept in ``store``).
 
-    ``drift``: transcripts -> case id -> KL to the base model (``kl_to_base`` with its folders filled in). ``root``: the workspace,
-    in which a judge's folder is looked for.
+    ``drift``: transcripts -> case id -> KL to the base model (``kl_to_base`` with its folders filled in).
+    ``root``: the workspace, in which a judge's folder is looked for.
     """
     transcripts = await transcribe(
         assistant, suite.cases, config.concurrency, progress, now=now, store=store, behaviour=release

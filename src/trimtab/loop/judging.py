@@ -9,7 +9,17 @@ from pathlib import Path
 
 from trimtab.curate import import_cases, is_sealed, read_header, sealed_path
 from trimtab.engine import Engine, prove, record, served_as_trained
-from trimtab.evaluate import Suite, Transcript, Wording, evaluate, kl_to_base, load_suite, make_battery, make_suite
+from trimtab.evaluate import (
+    SCORING,
+    Suite,
+    Transcript,
+    Wording,
+    evaluate,
+    kl_to_base,
+    load_suite,
+    make_battery,
+    make_suite,
+)
 from trimtab.guard import Policy, load_policy
 from trimtab.loop.behaviour import Arm, behaviour_of, open_arm, toolbox_of
 from trimtab.loop.policy_texts import policy_texts
@@ -24,15 +34,20 @@ from trimtab.records import (
     Progress,
     Scorecard,
     case_from_json,
+    digest,
     read_jsonl,
     scorecard_from_json,
 )
 from trimtab.release import get
+from trimtab.store import Store
 from trimtab.store.unseal import Visitor, open_sealed
 from trimtab.tools import Rehearsal, with_system
 
 _NOW = 1_790_000_000.0
 """The time that tools see while a suite is answered: fixed, so that equal releases give equal transcripts."""
+BASE = "base"
+"""What π0 is called where a release is asked for."""
+_KIND = "judged"
 _DRIFT_CASES = 40
 _PROBES = 6
 """Sequences on which served = trained is checked."""
@@ -87,31 +102,47 @@ def judge_development(context: Context, model: str, limit: int) -> Judged:
 
 
 def judge_release(workspace: Workspace, which: str, progress: Progress) -> Scorecard:
-    """A registered release on the sealed cases, for `trimtab evaluate`."""
+    """A release (``base``: π0 as it would be served here) on the sealed cases, for `trimtab evaluate`."""
     context = Context(workspace, {}, progress, "evaluate")
     base = workspace.store.artefacts.put(resolve(workspace.config.model, progress=progress))
-    return judge(context, get(workspace.store, which).behaviour, sealed_suite(workspace), base).scorecard
+    return judge(context, behaviour_named(workspace, which, progress), sealed_suite(workspace), base).scorecard
+
+
+def behaviour_named(workspace: Workspace, which: str, progress: Progress) -> Behaviour:
+    """The behaviour of a release by digest, prefix or alias; ``base`` is π0's in this workspace."""
+    if which != BASE:
+        return get(workspace.store, which).behaviour
+    return behaviour_of(workspace, workspace.store.artefacts.put(resolve(workspace.config.model, progress=progress)))
 
 
 def judge(context: Context, behaviour: Behaviour, suite: Suite, base: str | None) -> Judged:
     """One behaviour on one suite, from the store where it is known. ``base``: π0's artefact, for drift and equality."""
-    store, key = context.workspace.store, f"{behaviour.digest}:{suite.digest}:{base}"
-    if (known := store.get("judged", key)) is not None:
-        return Judged(scorecard_from_json(known["scorecard"]), known["served"], known["record"])
+    store, key = context.workspace.store, judged_key(context.workspace, behaviour, suite, base)
+    if (known := judged(store, key)) is not None:
+        return known
     arm = open_arm(store, behaviour, context.workspace.config.serving, Rehearsal())
     try:
         # Taken first: a release is replayed on an engine just opened, and must have been recorded on one.
         recorded = prove(arm.engine, arm.chat.dialect) if base is not None and arm.engine.caps.score else None
-        judged = replace(_judged(context, arm, suite, base), logprob_record=recorded)
+        fresh = replace(_judged(context, arm, suite, base), logprob_record=recorded)
     finally:
         arm.close()
-    row = {
-        "scorecard": judged.scorecard.to_json(),
-        "served": judged.served_difference,
-        "record": judged.logprob_record,
-    }
-    store.put("judged", key, row)
-    return judged
+    row = {"scorecard": fresh.scorecard.to_json(), "served": fresh.served_difference, "record": fresh.logprob_record}
+    store.put(_KIND, key, row)
+    return fresh
+
+
+def judged_key(workspace: Workspace, behaviour: Behaviour, suite: Suite, base: str | None) -> str:
+    """What decides on the numbers: behaviour, cases, π0, and how answers are scored."""
+    scoring = workspace.config.evaluate.model_dump(exclude={"concurrency", "limit", "batteries"})
+    return f"{behaviour.digest}:{suite.digest}:{base}:{digest([SCORING, scoring])}"
+
+
+def judged(store: Store, key: str) -> Judged | None:
+    """What is kept under a key of ``judged_key``."""
+    if (row := store.get(_KIND, key)) is None:
+        return None
+    return Judged(scorecard_from_json(row["scorecard"]), row["served"], row["record"])
 
 
 def _judged(context: Context, arm: Arm, suite: Suite, base: str | None) -> Judged:

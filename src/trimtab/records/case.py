@@ -76,6 +76,11 @@ class Case:
     def id(self) -> str:
         return digest({key: value for key, value in self.to_json().items() if key != "labels"})
 
+    @property
+    def question(self) -> str:
+        """Digest of what is asked and how, whatever answer is expected: cases that share it share their answers."""
+        return digest({key: value for key, value in self.to_json().items() if key not in ("expected", "labels")})
+
     def to_json(self) -> dict[str, Any]:
         expected = {
             "action": self.expected.action,

@@ -3,6 +3,7 @@
 from trimtab.serve.admission import AdmissionConfig
 from trimtab.serve.app import create_app
 from trimtab.serve.arms import Served
+from trimtab.serve.beside import beside
 from trimtab.serve.config import ServeConfig
 from trimtab.serve.errors import ApiError
 from trimtab.serve.exchange import Free, Meter
@@ -23,6 +24,7 @@ __all__ = [
     "Served",
     "Task",
     "arm_of",
+    "beside",
     "bind",
     "check_exposure",
     "create_app",

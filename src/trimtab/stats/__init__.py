@@ -9,12 +9,21 @@ from trimtab.stats.discrimination import Threshold, best_threshold, pair_auc
 from trimtab.stats.diversity import ead, ead_contributions
 from trimtab.stats.eprocess import BettingTest, CapTest, Direction, RatioTest, Wealth
 from trimtab.stats.interval import Interval, difference_interval, mean_interval, paired_interval, wilson
+from trimtab.stats.overlap import distinct, self_bleu
 from trimtab.stats.paired_logistic import fit_paired_logistic, held_out_logits
+from trimtab.stats.power import design_effect, detectable, needed_n, paired_deviation, power_of
 from trimtab.stats.quantiles import normal_quantile, t_quantile
 from trimtab.stats.ranking import auc_interval
+from trimtab.stats.reliability import Bin, BrierSplit, brier_split, reliability
+from trimtab.stats.sampling import pass_at_k
+from trimtab.stats.temperature import fit_temperature, tempered
+from trimtab.stats.testing import holm, p_value
+from trimtab.stats.vendi import vendi, vendi_of
 
 __all__ = [
     "BettingTest",
+    "Bin",
+    "BrierSplit",
     "CapTest",
     "DawidSkene",
     "Direction",
@@ -27,9 +36,13 @@ __all__ = [
     "best_threshold",
     "bootstrap_interval",
     "brier",
+    "brier_split",
     "clipped",
     "dawid_skene",
+    "design_effect",
+    "detectable",
     "difference_interval",
+    "distinct",
     "ead",
     "ead_contributions",
     "ece",
@@ -37,14 +50,26 @@ __all__ = [
     "effective_number",
     "expected_ece",
     "fit_paired_logistic",
+    "fit_temperature",
     "held_out_logits",
+    "holm",
     "krippendorff_alpha",
     "krippendorff_interval",
     "mean_interval",
+    "needed_n",
     "nominal_alpha",
     "normal_quantile",
+    "p_value",
     "pair_auc",
+    "paired_deviation",
     "paired_interval",
+    "pass_at_k",
+    "power_of",
+    "reliability",
+    "self_bleu",
     "t_quantile",
+    "tempered",
+    "vendi",
+    "vendi_of",
     "wilson",
 ]

@@ -23,8 +23,8 @@ def ece_contributions(confidence: Values, correct: Values, bins: int = 15, equal
 
     They are its influence values where no bin is balanced, so that two models can be compared case by case.
     """
-    p, residual = _checked(confidence, correct)
-    bin_of = _bins(p, bins, equal_mass)
+    p, residual = checked(confidence, correct)
+    bin_of = bins_of(p, bins, equal_mass)
     sums = np.bincount(bin_of, weights=residual)
     contributions: Floats = np.sign(sums)[bin_of] * residual
     return contributions
@@ -32,7 +32,7 @@ def ece_contributions(confidence: Values, correct: Values, bins: int = 15, equal
 
 def brier(confidence: Values, correct: Values) -> float:
     """Mean (confidence − correct)²: 0 is best, and only honest confidence minimises it."""
-    _, residual = _checked(confidence, correct)
+    _, residual = checked(confidence, correct)
     return float((residual**2).mean())
 
 
@@ -43,7 +43,8 @@ def expected_ece(confidence: Values, bins: int = 15, draws: int = 200, seed: int
     return float(np.mean([ece(p, rng.random(len(p)) < p, bins, equal_mass) for _ in range(draws)]))
 
 
-def _bins(p: Floats, bins: int, equal_mass: bool) -> npt.NDArray[np.intp]:
+def bins_of(p: Floats, bins: int, equal_mass: bool) -> npt.NDArray[np.intp]:
+    """The bin of each confidence, from 0 at the lowest; some may stay empty."""
     if not equal_mass:
         return np.minimum((p * bins).astype(np.intp), bins - 1)
     # The middle rank of each group of equal confidences decides for all of them.
@@ -53,7 +54,8 @@ def _bins(p: Floats, bins: int, equal_mass: bool) -> npt.NDArray[np.intp]:
     return np.minimum((middle[group] / len(p) * bins).astype(np.intp), bins - 1)
 
 
-def _checked(confidence: Values, correct: Values) -> tuple[Floats, Floats]:
+def checked(confidence: Values, correct: Values) -> tuple[Floats, Floats]:
+    """Confidences, and confidence − outcome. Raises ValueError on no case, or a confidence outside [0, 1]."""
     p, y = np.asarray(confidence, dtype=np.float64), np.asarray(correct, dtype=np.float64)
     if p.ndim != 1 or p.shape != y.shape or len(p) == 0:
         raise ValueError("needs as many confidences as outcomes, and at least one")

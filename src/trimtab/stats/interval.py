@@ -41,12 +41,14 @@ def mean_interval(
     lower: float | None = None,
     upper: float | None = None,
 ) -> Interval:
-    """The mean with a t interval on n − 1 (or clusters − 1) degrees of freedom, clipped to ``[lower, upper]``.
+    """The mean of ``values``, which lie in ``[lower, upper]`` where bounds are given.
 
+    Between two bounds: Wilson's score interval on the effective n that the standard error implies, which near a bound
+    leans away from it as it should. 0/1 scores without clusters have n itself and z; others the t of n − 1 (or
+    clusters − 1) degrees of freedom. Without both bounds: the t interval, clipped to the bound there is.
     With clusters the standard error is the cluster-robust one, (1/n)·√(C/(C−1) · Σ_c (Σ_{i∈c} (s_i − s̄))²) (Miller
-    2024, with the finite-cluster factor). Values that are all 0 or 1 get Wilson's interval, on the effective n where
-    cases cluster. Values that are all equal get the score interval of what was never seen: no width 0. A single case
-    between no bounds has an infinite interval. Raises ValueError on no value.
+    2024, with the finite-cluster factor). Values that are all equal get the score interval of what was never seen: no
+    width 0. A single case between no bounds has an infinite interval. Raises ValueError on no value.
     """
     x = _array(values)
     n, mean = len(x), float(x.mean())
@@ -57,6 +59,10 @@ def mean_interval(
     elif error == 0:
         reach = abs(mean) if units > 1 else math.inf  # without a bound, what was not seen is of the value's own size
         low, high = _unseen(mean, _or(lower, mean - reach), _or(upper, mean + reach), units, score_critical)
+    elif lower is not None and upper is not None and lower <= x.min() and x.max() <= upper:
+        share, width = (mean - lower) / (upper - lower), upper - lower
+        count = share * (1 - share) / _doubted(error / width, share * (1 - share), units) ** 2
+        low, high = (lower + width * end for end in _wilson_ends(share, count, critical))
     else:
         low, high = mean - critical * error, mean + critical * error
     return Interval(mean, n, max(low, _or(lower, -math.inf)), min(high, _or(upper, math.inf)))
@@ -136,7 +142,16 @@ def _effective_n(n: int, units: int, variance: float, error: float) -> float:
         return float(n)
     if variance <= 0 or error == 0:
         return float(units)
-    return float(np.clip(variance / error**2, units, n))
+    return float(np.clip(variance / _doubted(error, variance, units) ** 2, units, n))
+
+
+def _doubted(error: float, variance: float, units: int) -> float:
+    """The standard error, doubted as much as one unit more would allow whose cases all agree.
+
+    Few units may all look alike by chance: ``variance`` over ``units`` is the square of the largest error there can be,
+    and it counts as one of ``units`` + 1 observations of it.
+    """
+    return math.sqrt((units * error**2 + variance / units) / (units + 1))
 
 
 def _wilson_ends(p: float, n: float, z: float) -> tuple[float, float]:

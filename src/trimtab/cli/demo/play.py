@@ -10,12 +10,13 @@ from trimtab.cli.demo.sabotage import gate_sabotage, sabotage
 from trimtab.cli.demo.stage import Stage
 from trimtab.cli.demo.traffic import Audience
 from trimtab.cli.template import tool_caller, write_template
+from trimtab.loop.judging import judged
 from trimtab.loop.meter import metered
 from trimtab.loop.reap import Reaped, reap
 from trimtab.loop.steps import TURN
 from trimtab.loop.turn import StepRun, run_turn
 from trimtab.loop.workspace import CONFIG_NAME, Workspace, find_workspace
-from trimtab.records import Progress, Scorecard, Stopped, scorecard_from_json
+from trimtab.records import Progress, Scorecard, Stopped
 
 _SETTINGS = ("canary.settle_seconds=1", "gateway.port=0")
 """Simulated users answer at once, so a request has settled a second after its answer."""
@@ -148,9 +149,9 @@ def _canary(
 
 
 def _scorecard(workspace: Workspace, key: str) -> Scorecard:
-    row = workspace.store.get("judged", key)
-    assert row is not None
-    return scorecard_from_json(row["scorecard"])
+    found = judged(workspace.store, key)
+    assert found is not None
+    return found.scorecard
 
 
 def _metrics(card: Scorecard) -> dict[str, Any]:

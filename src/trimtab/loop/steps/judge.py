@@ -3,15 +3,16 @@
 import time
 from typing import Any
 
+from trimtab.evaluate import SCORING
 from trimtab.loop.behaviour import behaviour_of
-from trimtab.loop.judging import judge, sealed_suite
+from trimtab.loop.judging import judge, judged_key, sealed_suite
 from trimtab.loop.membership import membership_of
 from trimtab.loop.rows import contaminated_rows
 from trimtab.loop.shards import current_user, judging, rotate_when_worn, shard_digest
 from trimtab.loop.steps.data import sealed_set, source_files
 from trimtab.loop.turn import Context, Step
 from trimtab.loop.workspace import Workspace
-from trimtab.records import Behaviour, Release, digest, file_digest
+from trimtab.records import Release, digest, file_digest
 from trimtab.release import get
 from trimtab.store import Store
 
@@ -34,7 +35,7 @@ def evaluate(context: Context) -> dict[str, Any]:
     seen = membership_of(workspace, suite, candidate.model, base)
     rotate_when_worn(workspace, who=current_user(), now=time.time())
     return {
-        **{name: _key(behaviour, suite.digest, base) for name, behaviour in behaviours.items()},
+        **{name: judged_key(workspace, behaviour, suite, base) for name, behaviour in behaviours.items()},
         "release": candidate.digest,
         "against": incumbent.digest,
         "behaviour": candidate.to_json(),
@@ -48,10 +49,6 @@ def incumbent_of(store: Store, candidate: str) -> Release:
     """The stable release; where the candidate itself has become stable, the release that it replaced."""
     stable = get(store, "stable")
     return get(store, stable.parents[0]) if stable.digest == candidate and stable.parents else stable
-
-
-def _key(behaviour: Behaviour, suite: str, base: str) -> str:
-    return f"{behaviour.digest}:{suite}:{base}"
 
 
 def _watched(workspace: Workspace) -> Any:
@@ -69,7 +66,7 @@ def _watched(workspace: Workspace) -> Any:
 
 EVALUATE = Step(
     "evaluate",
-    2,
+    SCORING,
     evaluate,
     needs=("base", "curate", "refresh"),
     sections=("evaluate", "serving", "data"),

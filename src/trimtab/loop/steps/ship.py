@@ -6,10 +6,10 @@ from dataclasses import replace
 from typing import Any
 
 from trimtab.engine import FLOORS
-from trimtab.loop.judging import Judged, without_answers
+from trimtab.loop.judging import Judged, judged, without_answers
 from trimtab.loop.steps.teach import ALIGNING
 from trimtab.loop.turn import Context, Step
-from trimtab.records import Behaviour, Release, scorecard_from_json
+from trimtab.records import Behaviour, Release
 from trimtab.release import (
     CODE_VERSION,
     CardFacts,
@@ -115,9 +115,9 @@ def _steps(context: Context) -> list[dict[str, Any]]:
 
 
 def _judged(context: Context, name: str) -> Judged:
-    row = context.workspace.store.get("judged", context.outputs["evaluate"][name])
-    assert row is not None
-    return Judged(scorecard_from_json(row["scorecard"]), row["served"], row["record"])
+    found = judged(context.workspace.store, context.outputs["evaluate"][name])
+    assert found is not None
+    return found
 
 
 GATE = Step("gate", CODE_VERSION, gate_, needs=("evaluate",), sections=("gate",))

@@ -1,0 +1,1 @@
+"""How often our intervals hold what they promise, simulated over a grid."""

@@ -1,0 +1,1 @@
+"""Our battery, Inspect and lm-eval on the same greedy task against the same release."""
