@@ -130,7 +130,7 @@ def test_a_judge_is_named_in_one_way() -> None:
         EntailmentConfig(endpoint="http://localhost/v1")
     with pytest.raises(ValueError, match="either an endpoint with its model, or a folder"):
         EntailmentConfig()
-    with pytest.raises(UserError, match="no model in .*workspace/judge"):
+    with pytest.raises(UserError, match=r"no model in .*workspace/judge"):
         entails_of(EntailmentConfig(folder="judge"), root=Path("/no/workspace"))
     assert (
         entails_of(EntailmentConfig(endpoint="http://localhost/v1/", model="m")).name
