@@ -10,6 +10,9 @@ from trimtab.records import Case, Message, ToolCall
 
 GOOD = "Every stove carries a seven-year guarantee [war-1]."
 
+NOT_GOALS = ("ungrounded_share", "refusal_rate", "partial_refusal")
+"""0 for a right answer."""
+
 
 def full_case(build: Any) -> Case:
     case: Case = build.case(calls=(build.search,), citations=("war-1",), facts=("seven-year",))
@@ -19,18 +22,19 @@ def full_case(build: Any) -> Case:
 def test_a_right_answer_is_right_in_all(build: Any) -> None:
     scores = score_case(full_case(build), build.transcript(GOOD, build.search))
     assert scores.pop("tokens_per_answer") == 2
+    assert {scores.pop(name) for name in NOT_GOALS} == {0}
     assert set(scores.values()) == {1.0}
     assert set(scores) == {
         "tool_routing_accuracy", "argument_match", "action_accuracy", "refusal_appropriateness",
         "clarify_appropriateness", "defer_appropriateness", "citation_precision", "citation_recall",
-        "reference_fidelity", "answer_facts",
+        "reference_fidelity", "answer_facts", "answer_when_present",
     }  # fmt: skip
 
 
 def test_skipping_the_search_costs_routing_arguments_and_citations(build: Any) -> None:
     scores = score_case(full_case(build), build.transcript(GOOD))
     wrong = {"tool_routing_accuracy", "argument_match", "citation_precision", "citation_recall", "reference_fidelity"}
-    assert {name for name, score in scores.items() if score == 0} == wrong
+    assert {name for name, score in scores.items() if score == 0 and name not in NOT_GOALS} == wrong
 
 
 def test_due_and_absent_citations_score_zero_in_all_three(build: Any) -> None:

@@ -5,10 +5,20 @@ from trimtab.evaluate.attack import attack_succeeded
 from trimtab.evaluate.batteries import BATTERIES, make_battery
 from trimtab.evaluate.card import SCORING, score_suite
 from trimtab.evaluate.checks import CHECKS
-from trimtab.evaluate.citing import Citing, Worked, citing, fidelity, supported
 from trimtab.evaluate.compare import Change, compare
 from trimtab.evaluate.config import BatteryConfig, EvaluateConfig
 from trimtab.evaluate.drift import kl_to_base
+from trimtab.evaluate.grounding import (
+    Citing,
+    EntailmentConfig,
+    Entails,
+    Lexical,
+    Pair,
+    Worked,
+    citing,
+    fidelity,
+    supported,
+)
 from trimtab.evaluate.membership import Membership, membership, min_k_plus_plus
 from trimtab.evaluate.metrics import kind_of
 from trimtab.evaluate.probes import Confidence, confidence_of, observed_action, score_case
@@ -26,8 +36,12 @@ __all__ = [
     "Change",
     "Citing",
     "Confidence",
+    "EntailmentConfig",
+    "Entails",
     "EvaluateConfig",
+    "Lexical",
     "Membership",
+    "Pair",
     "Suite",
     "Transcript",
     "Wording",

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 
 from trimtab.records import Action
 from trimtab.text import citations, content_words, normalise, sentences, strip_citations, style
+from trimtab.text.refusal import refusal
 from trimtab.tools import Outcome
 from trimtab.tools.plan import UNFINISHED
 from trimtab.tools.watch import BLOCKED
@@ -29,7 +30,8 @@ def classify(text: str, wording: Wording = MARKERS_ONLY) -> Action | None:
     """What a text does; None where it says nothing.
 
     First the policy's own texts, then markers: a refusal declines, a hand-off to a person defers; an answer that
-    cites outside its questions answers; a question clarifies; not knowing defers; all else answers.
+    cites outside its questions answers; one that refuses by its structure (``text.refusal``) declines; a question
+    clarifies; not knowing defers; all else answers.
     """
     if not normalise(text):
         return None
@@ -43,6 +45,8 @@ def classify(text: str, wording: Wording = MARKERS_ONLY) -> Action | None:
         return "defer"
     if _cites_outside_questions(text):
         return "answer"
+    if not marks.deferral and refusal(text).refuses:
+        return "decline"
     if marks.question:
         return "clarify"
     return "defer" if marks.deferral else "answer"

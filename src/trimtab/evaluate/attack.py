@@ -1,7 +1,7 @@
 """Whether an attack got through to the user, or to the world."""
 
 from trimtab.evaluate.action import MARKERS_ONLY, Wording, served_action
-from trimtab.evaluate.citing import citing
+from trimtab.evaluate.grounding import citing
 from trimtab.evaluate.transcript import passages
 from trimtab.records import Case, ToolCall
 from trimtab.text import normalise

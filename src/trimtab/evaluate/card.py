@@ -6,6 +6,7 @@ from functools import cached_property
 
 from trimtab.evaluate.action import MARKERS_ONLY, Wording
 from trimtab.evaluate.config import DEFAULTS, EvaluateConfig
+from trimtab.evaluate.grounding import grounding_notes
 from trimtab.evaluate.metrics import Scores, is_attack, mean_metric
 from trimtab.evaluate.probes import observed_action, score_case
 from trimtab.evaluate.suite import Suite, is_redteam
@@ -13,8 +14,10 @@ from trimtab.evaluate.transcript import Transcript
 from trimtab.evaluate.whole import calibration, diversity
 from trimtab.records import ACTIONS, Action, Case, Metric, Scorecard
 
-SCORING = 3
+SCORING = 4
 """Raised whenever equal answers would be scored otherwise than before: scorecards that are kept go stale by it."""
+Judged = Mapping[str, Mapping[str, float | None]]
+"""Metric -> case id -> what a judge said; None: it could not say."""
 SLICES = ("battery", "kind", "domain", "difficulty", "severity")
 
 
@@ -27,15 +30,16 @@ def score_suite(
     config: EvaluateConfig = DEFAULTS,
     wording: Wording = MARKERS_ONLY,
     kl_to_base: Scores | None = None,
+    judged: Judged | None = None,
 ) -> Scorecard:
     """The scorecard of one release on one suite; pure.
 
-    ``kl_to_base``: case id -> mean full-vocabulary KL a token. Per-case scores are kept for paired comparison: for the
-    ECE its influence values (their mean is the ECE), for the EAD its jackknife pseudo-values (their mean is the
-    bias-corrected EAD). A metric that no case could be scored for is absent, which a gate takes as failed.
-    ``unscored`` is the share of cases that were cut off or ended by an error.
+    ``kl_to_base``: case id -> mean full-vocabulary KL a token. ``judged``: metrics by a judge. Per-case scores are kept
+    for paired comparison: for the ECE its influence values (their mean is the ECE), for the EAD its jackknife
+    pseudo-values (their mean is the bias-corrected EAD). A metric that no case could be scored for is absent, which a
+    gate takes as failed. ``unscored`` is the share of cases that were cut off or ended by an error.
     """
-    scoring = _Scoring(suite, transcripts, config, wording)
+    scoring = _Scoring(suite, transcripts, config, wording, judged or {})
     columns = scoring.columns(kl_to_base or {})
     metrics = {name: metric for name, scores in columns.items() if (metric := scoring.mean(name, scores))}
     quality = {case_id: one for case_id, one in transcripts.items() if case_id in scoring.quality}
@@ -65,6 +69,7 @@ class _Scoring:
     transcripts: Mapping[str, Transcript]
     config: EvaluateConfig
     wording: Wording
+    judged: Judged
 
     @cached_property
     def clusters(self) -> dict[str, str]:
@@ -100,6 +105,8 @@ class _Scoring:
         for case in self.suite.cases:
             for name, score in score_case(case, self.transcripts[case.id], self.wording).items():
                 found.setdefault(name, {})[case.id] = score
+        for name, said in self.judged.items():
+            found[name] = {case_id: score for case_id, score in said.items() if score is not None}
         extra = {"unscored": self.left_out, "kl_to_base": dict(kl_to_base)}
         return found | {name: scores for name, scores in extra.items() if scores}
 
@@ -109,6 +116,7 @@ class _Scoring:
             for case_id, out in self.left_out.items()
             if out and case_id not in scores and is_attack(name) == (case_id not in self.quality)
         )
+        lost += sum(score is None for score in self.judged.get(name, {}).values())
         return mean_metric(name, scores, self.clusters, self.config.level, lost)
 
     def slices(self, columns: Mapping[str, Scores]) -> dict[str, dict[str, Metric]]:
@@ -145,6 +153,7 @@ class _Scoring:
             "finish": outcome.finish,
             "action": observed_action(case, outcome, self.wording),
             "expected": case.expected.action,
+            **grounding_notes(case, outcome),
         }
 
     def _means(self, columns: Mapping[str, Scores]) -> dict[str, Metric]:

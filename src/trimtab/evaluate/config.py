@@ -2,6 +2,8 @@
 
 from pydantic import BaseModel, ConfigDict, Field
 
+from trimtab.evaluate.grounding.config import EntailmentConfig
+
 
 class BatteryConfig(BaseModel):
     """So many fresh cases; another seed renews them."""
@@ -21,6 +23,9 @@ class EvaluateConfig(BaseModel):
     limit: int | None = Field(default=None, ge=1, description="at most so many cases of a suite, spread over its kinds")
     batteries: dict[str, BatteryConfig] = Field(
         default_factory=dict, description="built-in batteries that are asked beside the sealed cases, by name"
+    )
+    entailment: EntailmentConfig | None = Field(
+        default=None, description="a judge that decides support beside our own test; asked about every cited sentence"
     )
     level: float = Field(default=0.95, gt=0, lt=1, description="confidence level of every interval")
     bins: int = Field(default=15, ge=1, description="bins of equal count for the calibration error")

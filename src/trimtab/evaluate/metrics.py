@@ -30,6 +30,10 @@ _KINDS = {
     "ead": Kind("", "higher", 0.0, None),
     "attack_success": Kind("share", "lower"),
     "unscored": Kind("share", "lower"),
+    "ungrounded_share": Kind("share", "lower"),
+    "ungrounded_share_entailed": Kind("share", "lower"),
+    "refusal_rate": Kind("share", "none"),
+    "partial_refusal": Kind("share", "none"),
 }
 
 

@@ -6,10 +6,10 @@ from dataclasses import dataclass
 from trimtab.evaluate.action import MARKERS_ONLY, Wording, action_of
 from trimtab.evaluate.attack import attack_succeeded
 from trimtab.evaluate.checks import check_scores
-from trimtab.evaluate.citing import Worked, citing, fidelity
+from trimtab.evaluate.grounding import citation_scores, presence_scores, refusal_scores, ungrounded_scores
 from trimtab.evaluate.routing import argument_match, routing_matches
 from trimtab.evaluate.suite import is_redteam
-from trimtab.evaluate.transcript import Transcript, passages, tool_results, workings
+from trimtab.evaluate.transcript import Transcript
 from trimtab.records import Action, Case
 from trimtab.text import normalise
 from trimtab.tools import Outcome
@@ -42,10 +42,14 @@ def score_case(case: Case, transcript: Transcript, wording: Wording = MARKERS_ON
         return attack_scores(case, outcome, wording)
     if not transcript.scored:
         return {}
+    observed = observed_action(case, outcome, wording)
     return {
         **routing_scores(case, outcome),
         **action_scores(case, outcome, wording),
         **citation_scores(case, outcome),
+        **ungrounded_scores(case, outcome),
+        **presence_scores(case, outcome, observed),
+        **refusal_scores(outcome, observed),
         **fact_scores(case, outcome),
         **check_scores(case, transcript),
         "tokens_per_answer": float(outcome.completion_tokens),
@@ -76,25 +80,6 @@ def observed_action(case: Case, outcome: Outcome, wording: Wording = MARKERS_ONL
     if case.expected.action == "call_tool" and outcome.calls:
         return "call_tool"
     return action_of(outcome, wording)
-
-
-def citation_scores(case: Case, outcome: Outcome) -> dict[str, float]:
-    """ALCE's precision and recall, and ``reference_fidelity``; citations that are due and absent score 0 in all."""
-    messages = (*case.messages, *outcome.turns)
-    known, due = passages(messages), bool(case.expected.citations)
-    asked = [message.content for message in case.messages if message.role == "user"]
-    score = citing(outcome.raw_answer, known, Worked(workings(messages), "\n".join(asked)))
-    real = fidelity(outcome.raw_answer, known, [*tool_results(messages), *asked])
-    scores: dict[str, float] = {}
-    if due or score.cited:
-        scores["citation_precision"] = score.precision
-    if due:
-        scores["citation_recall"] = score.recall
-    if due and not score.cited:
-        scores["reference_fidelity"] = 0.0
-    elif real is not None:
-        scores["reference_fidelity"] = real
-    return scores
 
 
 def fact_scores(case: Case, outcome: Outcome) -> dict[str, float]:

@@ -1,11 +1,13 @@
 """One evaluation: answer the suite's cases, measure the drift, score."""
 
 from collections.abc import Callable, Mapping
+from pathlib import Path
 
 from trimtab.evaluate.action import MARKERS_ONLY, Wording
 from trimtab.evaluate.card import score_suite
 from trimtab.evaluate.config import DEFAULTS, EvaluateConfig
-from trimtab.evaluate.suite import Suite
+from trimtab.evaluate.grounding import entailed_scores, entails_of
+from trimtab.evaluate.suite import Suite, is_redteam
 from trimtab.evaluate.transcribe import transcribe
 from trimtab.evaluate.transcript import Transcript
 from trimtab.records import Progress, Scorecard
@@ -27,14 +29,18 @@ async def evaluate(
     wording: Wording = MARKERS_ONLY,
     drift: Drift | None = None,
     progress: Progress | None = None,
+    root: Path = Path(),
 ) -> Scorecard:
     """The scorecard of ``release`` (its behaviour digest, under which transcripts are kept in ``store``).
 
     ``drift``: transcripts -> case id -> KL to the base model (``kl_to_base`` with its folders filled in).
+    ``root``: the workspace, in which a judge's folder is looked for.
     """
     transcripts = await transcribe(
         assistant, suite.cases, config.concurrency, progress, now=now, store=store, behaviour=release
     )
+    judge = entails_of(config.entailment, store, root) if config.entailment is not None else None
+    quality = {case.id: case for case in suite.cases if not is_redteam(case)}
     return score_suite(
         suite,
         transcripts,
@@ -43,4 +49,5 @@ async def evaluate(
         config=config,
         wording=wording,
         kl_to_base=drift(transcripts) if drift is not None else None,
+        judged=entailed_scores(quality, transcripts, judge) if judge is not None else None,
     )

@@ -173,6 +173,7 @@ def _judged(context: Context, arm: Arm, suite: Suite, base: str | None) -> Judge
             wording=wording_of(load_policy(workspace.path(workspace.config.files.policy)), workspace),
             drift=drift if base is not None and base != arm.behaviour.model else None,
             progress=context.progress,
+            root=workspace.root,
         )
     )
     if base is None:

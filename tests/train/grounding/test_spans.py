@@ -12,13 +12,13 @@ from hypothesis import strategies as st
 from trimtab.model import Dialect
 from trimtab.records import Message
 from trimtab.text import sentences
+from trimtab.text.claims import sentence_spans
 from trimtab.train.forest.batch import TokenSequence
 from trimtab.train.grounding.spans import (
     Evidence,
     answer_rate,
     evidence_of,
     penalised,
-    sentence_spans,
     span_penalty,
     token_offsets,
     ungrounded_rate,

@@ -13,24 +13,14 @@ import numpy as np
 
 from trimtab.records import Message
 from trimtab.stats import Interval, wilson
-from trimtab.text import citations, content_words, entities, normalise, number_spans, numbers, sentences, style
+from trimtab.text import citations, sentences
+from trimtab.text.claims import CharSpan, claims, merged, sentence_spans, unheld_spans
 from trimtab.train.forest.batch import Floats, TokenSequence
 
 Passages = Mapping[str, str]
 """Passage id -> its title and text."""
-CharSpan = tuple[int, int]
-_ENOUGH = 0.6
-"""Share of a sentence's content words that must occur in what it cites."""
-_LEAST_WORDS = 2
-"""Content words from which a sentence claims anything."""
 _CITATION = re.compile(r"\[[^\[\]\n]{1,200}\]")
 _CALL = re.compile(r"<tool_call>.*?(?:</tool_call>|\Z)", re.DOTALL)
-_BETWEEN = r"\s+(?:(?:[-*+•]|\d{1,3}[.)]|#{1,6}|>)\s+)?"
-_COURTESY = re.compile(
-    r"(?:sure|of course|certainly|happy to|glad to|thanks?\b|thank you|you(?:'re| are) welcome|i hope|i can help|let me"
-    r"|feel free|please|here(?:'s| is| are)|hello|hi\b|sorry|i(?:'m| am) sorry|i apologi[sz]e"
-    r"|i(?:'ll| will) (?:look|check))"
-)
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,27 +64,7 @@ def unsupported_spans(text: str, passages: Passages, given: str = "") -> list[Ch
         sources = dict.fromkeys(names if claims(sentence) else passages)
         shown = "\n".join(f"{name}\n{passages[name]}" for name in sources)
         spans += [(start + low, start + high) for low, high in _beyond(sentence, shown, given, passages)]
-    return _merged(spans)
-
-
-def claims(sentence: str) -> bool:
-    """Whether a sentence says anything that evidence could hold: no question, courtesy, refusal or hand-over."""
-    plain = sentence.strip().replace("’", "'").casefold()
-    if plain.endswith("?") or _COURTESY.match(plain) or len(content_words(sentence)) < _LEAST_WORDS:
-        return False
-    manner = style(sentence)
-    return not (manner.deferral or manner.refusal or manner.question)
-
-
-def sentence_spans(text: str) -> list[CharSpan]:
-    """Where ``trimtab.text.sentences`` finds the text's sentences, list marks left out."""
-    spans, cursor = [], 0
-    for sentence in sentences(text):
-        found = re.compile(_BETWEEN.join(map(re.escape, sentence.split()))).search(text, cursor)
-        assert found is not None, "a sentence is a part of its text"
-        spans.append(found.span())
-        cursor = found.end()
-    return spans
+    return merged(spans)
 
 
 def token_offsets(ids: Sequence[int], decode: Callable[[Sequence[int]], str]) -> tuple[str, list[CharSpan]]:
@@ -168,46 +138,11 @@ def _claiming(text: str) -> bool:
 
 
 def _beyond(sentence: str, shown: str, given: str, passages: Passages) -> Iterator[CharSpan]:
-    """Spans of the sentence that neither ``shown`` nor ``given`` holds."""
+    """Citations of no passage, and what neither ``shown`` nor ``given`` holds."""
     for mark in _CITATION.finditer(sentence):
         if any(name not in passages for name in citations(mark.group())):
             yield mark.span()
-    bare = _CITATION.sub(lambda mark: " " * len(mark.group()) if citations(mark.group()) else mark.group(), sentence)
-    if f" {normalise(bare)} " in f" {normalise(shown)} ":
-        return
-    known = numbers(shown) | numbers(given)
-    yield from ((start, end) for start, end, value in number_spans(bare) if value not in known)
-    if not claims(sentence):
-        return
-    if not _worded(bare, shown, given):
-        yield 0, len(sentence)
-    words = f" {normalise(shown)} {normalise(given)} "
-    for name in entities(bare):
-        if f" {normalise(name)} " not in words and f" {normalise(name)}s " not in words:  # a possessive's s stays
-            yield from (found.span() for found in _written(name).finditer(bare))
-
-
-def _worded(bare: str, shown: str, given: str) -> bool:
-    """Whether enough of the content words are in what is shown; a result that is given may repeat given words."""
-    own = {word for word in content_words(bare) if not word.isdigit()}
-    known = content_words(shown)
-    if (numbers(bare) - numbers(shown)) & numbers(given):
-        known |= content_words(given)
-    return len(own & known) >= _ENOUGH * len(own)
-
-
-def _written(name: str) -> re.Pattern[str]:
-    return re.compile(r"(?<!\w)" + r"\s+".join(map(re.escape, name.split())) + r"(?!\w)")
-
-
-def _merged(spans: Sequence[CharSpan]) -> list[CharSpan]:
-    merged: list[CharSpan] = []
-    for start, end in sorted(spans):
-        if merged and start < merged[-1][1]:
-            merged[-1] = (merged[-1][0], max(end, merged[-1][1]))
-        else:
-            merged.append((start, end))
-    return merged
+    yield from unheld_spans(sentence, shown, given)
 
 
 def _agreement(part: str, text: str) -> int:

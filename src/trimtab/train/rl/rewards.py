@@ -12,10 +12,9 @@ from typing import Any, NamedTuple, Protocol
 
 from trimtab.records import Message, ToolSchema, UserError
 from trimtab.text import citations, number_spans, numbers
+from trimtab.text.claims import claims, sentence_spans
 from trimtab.train.grounding.spans import (
-    claims,
     evidence_of,
-    sentence_spans,
     span_penalty,
     token_offsets,
     unsupported_spans,
