@@ -82,8 +82,7 @@ def resampled(card: Scorecard, other: Scorecard, rng: np.random.Generator) -> tu
                 sides[0].setdefault(name, {})[new] = a
                 sides[1].setdefault(name, {})[new] = b
     clusters = {new: cluster for new, _, cluster, _ in picked}
-    a, b = (_redone(card, side, clusters) for side in sides)
-    return a, b
+    return _redone(card, sides[0], clusters), _redone(card, sides[1], clusters)
 
 
 def _redone(card: Scorecard, cases: Mapping[str, Mapping[str, float]], clusters: Mapping[str, str]) -> Scorecard:
