@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import Literal
 
 from trimtab.records import Direction, Metric, Scorecard
-from trimtab.stats import normal_quantile, p_value, paired_interval
+from trimtab.stats import normal_quantile, paired_interval, paired_p_value
 from trimtab.stats.quantiles import normal_cdf
 
 
@@ -80,7 +80,7 @@ def p_worse(candidate: Scorecard, other: Scorecard, metric: str, margin: float =
     if found.basis == "values" or pairs is None:
         spread = (value - low) / normal_quantile((1 + _LEVEL) / 2)
         return normal_cdf((value + margin) / spread) if spread > 0 else float(value >= -margin)
-    both = p_value(lambda level: paired_interval(pairs.mine, pairs.theirs, pairs.clusters, level), -margin * turned)
+    both = paired_p_value(pairs.mine, pairs.theirs, pairs.clusters, -margin * turned)
     return both / 2 if value < -margin else 1 - both / 2
 
 

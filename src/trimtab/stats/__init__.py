@@ -8,7 +8,16 @@ from trimtab.stats.dawid_skene import DawidSkene, dawid_skene
 from trimtab.stats.discrimination import Threshold, best_threshold, pair_auc
 from trimtab.stats.diversity import ead, ead_contributions
 from trimtab.stats.eprocess import BettingTest, CapTest, Direction, RatioTest, Wealth
-from trimtab.stats.interval import Interval, difference_interval, mean_interval, paired_interval, wilson
+from trimtab.stats.interval import (
+    Interval,
+    difference_interval,
+    mean_interval,
+    p_value,
+    paired_interval,
+    paired_p_value,
+    wilson,
+)
+from trimtab.stats.multiple import holm
 from trimtab.stats.overlap import distinct, self_bleu
 from trimtab.stats.paired_logistic import fit_paired_logistic, held_out_logits
 from trimtab.stats.power import design_effect, detectable, needed_n, paired_deviation, power_of
@@ -17,7 +26,6 @@ from trimtab.stats.ranking import auc_interval
 from trimtab.stats.reliability import Bin, BrierSplit, brier_split, reliability
 from trimtab.stats.sampling import pass_at_k
 from trimtab.stats.temperature import fit_temperature, tempered
-from trimtab.stats.testing import holm, p_value
 from trimtab.stats.vendi import vendi, vendi_of
 
 __all__ = [
@@ -63,6 +71,7 @@ __all__ = [
     "pair_auc",
     "paired_deviation",
     "paired_interval",
+    "paired_p_value",
     "pass_at_k",
     "power_of",
     "reliability",

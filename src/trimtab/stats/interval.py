@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
-from trimtab.stats.quantiles import normal_quantile, t_quantile
+from trimtab.stats.quantiles import normal_cdf, normal_quantile, t_cdf, t_quantile
 
 Floats = npt.NDArray[np.float64]
 Values = Sequence[float] | Floats
@@ -75,14 +75,10 @@ def paired_interval(a: Values, b: Values, clusters: Clusters = None, level: floa
     are ±z²/(n + z²). Other scores get the t interval, clipped to [−1, 1] when all scores lie in [0, 1]; equal
     differences get the score interval of what was never seen. Raises ValueError on no or unequal counts.
     """
-    x, y = _array(a), _array(b)
-    if len(x) != len(y):
-        raise ValueError("paired scores must be of equal count")
-    d = x - y
+    both, d = _paired(a, b)
     n, mean = len(d), float(d.mean())
     error, df, units = _standard_error(d - mean, clusters)
     critical, score_critical = _criticals(level, df, clustered=units < n)
-    both = np.concatenate([x, y])
     unit = bool(both.min() >= 0 and both.max() <= 1)
     if _binary(both):
         low, high = _tango_ends(d, _effective_n(n, units, float(d.var()), error), score_critical)
@@ -92,6 +88,42 @@ def paired_interval(a: Values, b: Values, clusters: Clusters = None, level: floa
     else:
         low, high = mean - critical * error, mean + critical * error
     return Interval(mean, n, max(low, -1.0) if unit else low, min(high, 1.0) if unit else high)
+
+
+def paired_p_value(a: Values, b: Values, clusters: Clusters = None, null: float = 0.0) -> float:
+    """The two-sided p-value of mean(a − b) = ``null``, dual to ``paired_interval``: below α where 1 − α leaves it out.
+
+    Tango's score for 0/1 scores, Student's t for others. Equal differences, of which no error can be had, reject with
+    the score interval of what was never seen. Raises ValueError as ``paired_interval`` does.
+    """
+    both, d = _paired(a, b)
+    n, mean = len(d), float(d.mean())
+    error, df, units = _standard_error(d - mean, clusters)
+    if _binary(both):
+        count = _effective_n(n, units, float(d.var()), error)
+        statistic = abs(_tango_score(d, count)(null)) if -1 < null < 1 else math.inf
+        return 2 * (1 - (normal_cdf(statistic) if units == n else t_cdf(statistic, df)))
+    if error == 0:
+        return p_value(lambda level: paired_interval(a, b, clusters, level), null)
+    return 2 * (1 - t_cdf(abs(mean - null) / error, df))
+
+
+def p_value(interval_at: Callable[[float], Interval], null: float = 0.0) -> float:
+    """The two-sided p-value dual to any interval: 1 − the highest level whose interval leaves ``null`` out.
+
+    ``interval_at``: level -> interval, nested in the level. By bisection, to 10⁻¹²; 1 where even the narrowest
+    interval holds ``null``.
+    """
+
+    def out(level: float) -> bool:
+        found = interval_at(level)
+        return not found.low <= null <= found.high
+
+    low, high = 0.0, 1.0
+    for _ in range(40):
+        middle = (low + high) / 2
+        low, high = (middle, high) if out(middle) else (low, middle)
+    return 1.0 - low
 
 
 def difference_interval(a: Values, b: Values, level: float = 0.95) -> Interval:
@@ -168,6 +200,14 @@ def _unseen(value: float, lower: float, upper: float, n: int, z: float) -> tuple
 
 def _tango_ends(d: Floats, n: float, z: float) -> tuple[float, float]:
     """Ends of Tango's interval for p12 − p21 (Stat. Med. 17, 1998): where |score| = z, by bisection."""
+    score, estimate = _tango_score(d, n), float(d.mean())
+    low = _crossing(lambda delta: score(delta) > z, -1.0, estimate)
+    high = -_crossing(lambda delta: score(-delta) < -z, -1.0, -estimate)
+    return low, high
+
+
+def _tango_score(d: Floats, n: float) -> Callable[[float], float]:
+    """The score statistic of a difference on ``n`` pairs' worth, its variance the restricted maximum-likelihood one."""
     scale = n / len(d)
     b, c = float((d > 0).sum()) * scale, float((d < 0).sum()) * scale
     estimate = (b - c) / n
@@ -177,11 +217,11 @@ def _tango_ends(d: Floats, n: float, z: float) -> tuple[float, float]:
         root = math.sqrt(max(linear * linear + 8 * n * c * delta * (1 - delta), 0.0))
         q21 = (root - linear) / (4 * n)
         variance = n * max(2 * q21 + delta * (1 - delta), 0.0)
-        return (b - c - n * delta) / math.sqrt(variance) if variance > 0 else math.copysign(math.inf, estimate - delta)
+        if variance > 0:
+            return (b - c - n * delta) / math.sqrt(variance)
+        return math.copysign(math.inf, estimate - delta) if delta != estimate else 0.0
 
-    low = _crossing(lambda delta: score(delta) > z, -1.0, estimate)
-    high = -_crossing(lambda delta: score(-delta) < -z, -1.0, -estimate)
-    return low, high
+    return score
 
 
 def _crossing(outside: Callable[[float], bool], low: float, high: float) -> float:
@@ -190,6 +230,14 @@ def _crossing(outside: Callable[[float], bool], low: float, high: float) -> floa
         middle = (low + high) / 2
         low, high = (middle, high) if outside(middle) else (low, middle)
     return low
+
+
+def _paired(a: Values, b: Values) -> tuple[Floats, Floats]:
+    """All scores, and the differences."""
+    x, y = _array(a), _array(b)
+    if len(x) != len(y):
+        raise ValueError("paired scores must be of equal count")
+    return np.concatenate([x, y]), x - y
 
 
 def _array(values: Values) -> Floats:

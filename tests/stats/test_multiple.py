@@ -2,10 +2,10 @@
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from trimtab.stats import Interval, holm, mean_interval, normal_quantile, p_value, paired_interval
+from trimtab.stats import Interval, holm, mean_interval, normal_quantile, p_value, paired_interval, paired_p_value
 from trimtab.stats.quantiles import normal_cdf, t_cdf
 
 
@@ -23,12 +23,22 @@ def test_it_is_the_z_test_where_the_interval_is_normal() -> None:
     assert p_value(at) == pytest.approx(2 * (1 - normal_cdf(1.7)), abs=1e-9)
 
 
-@given(st.lists(st.tuples(st.booleans(), st.booleans()), min_size=4, max_size=40), st.sampled_from([0.8, 0.9, 0.95]))
-def test_p_below_alpha_is_zero_outside_the_interval(pairs: list[tuple[bool, bool]], level: float) -> None:
-    a, b = [float(x) for x, _ in pairs], [float(y) for _, y in pairs]
-    found, p = paired_interval(a, b, None, level), p_value(lambda at: paired_interval(a, b, None, at))
-    if abs(p - (1 - level)) > 1e-6:
-        assert (p < 1 - level) == (not found.low <= 0 <= found.high)
+SCORES = st.one_of(st.sampled_from([0.0, 1.0]), st.sampled_from([0.0, 0.2, 0.7, 1.0]))
+
+
+@given(
+    st.lists(st.tuples(SCORES, SCORES), min_size=4, max_size=40),
+    st.sampled_from([None, 2, 3]),
+    st.sampled_from([0.0, 0.1, -0.25]),
+)
+@settings(max_examples=60)
+def test_the_direct_p_value_is_the_one_dual_to_the_interval(
+    pairs: list[tuple[float, float]], size: int | None, null: float
+) -> None:
+    a, b = [x for x, _ in pairs], [y for _, y in pairs]
+    clusters = None if size is None else [i // size for i in range(len(a))]
+    slow = p_value(lambda level: paired_interval(a, b, clusters, level), null)
+    assert paired_p_value(a, b, clusters, null) == pytest.approx(slow, abs=1e-6)
 
 
 def plain_holm(p: list[float], alpha: float) -> list[bool]:
