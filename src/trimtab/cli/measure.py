@@ -10,12 +10,14 @@ from trimtab.cli.main import EXIT_NO
 from trimtab.records.errors import UserError
 
 if TYPE_CHECKING:
+    from trimtab.loop.workspace import Workspace
     from trimtab.records import Scorecard
 
 
 @click.command()
 @click.argument("which", default="stable")
 @click.option("--worst", type=int, default=0, help="Also show so many of the worst answers.")
+@click.option("--dry-run", is_flag=True, help="What the gate will be able to see, without asking anything.")
 @click.option("--inspect", metavar="TASK", help="Run this Inspect task instead: a registered name, or FILE.py@TASK.")
 @click.option("--lm-eval", metavar="TASK", help="Run this lm-eval task instead: a registered name, or FILE.yaml.")
 @click.option("--task-arg", "task_args", multiple=True, metavar="KEY=VALUE", help="An argument of that task.")
@@ -28,6 +30,7 @@ if TYPE_CHECKING:
 def evaluate(
     which: str,
     worst: int,
+    dry_run: bool,
     inspect: str | None,
     lm_eval: str | None,
     task_args: tuple[str, ...],
@@ -47,6 +50,9 @@ def evaluate(
     from trimtab.loop.judging import judge_release
 
     found = open_workspace(workspace, overrides)
+    if dry_run:
+        _say_foresight(found, as_json)
+        return
     tasks = {"inspect": inspect, "lm-eval": lm_eval}
     asked = [
         Examination(harness, task, limit, _pairs(task_args), python, url, key)
@@ -63,6 +69,17 @@ def evaluate(
     wrong = sorted(cards[0].cases.get("action_accuracy", {}).items(), key=lambda item: item[1])
     for case, score in wrong[:worst]:
         say(f"\n{case[:12]} (action {score:.0f}): {cards[0].answers.get(case)}")
+
+
+def _say_foresight(found: "Workspace", as_json: bool) -> None:
+    from trimtab.loop.foresight import foresight_of
+
+    sights = foresight_of(found)
+    if as_json:
+        emit([sight.to_json() for sight in sights])
+        return
+    for sight in sights:
+        say(sight.sentence)
 
 
 def _pairs(texts: tuple[str, ...]) -> dict[str, str]:

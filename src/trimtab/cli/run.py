@@ -71,5 +71,7 @@ def _estimate(folder: Path, overrides: tuple[str, ...], as_json: bool) -> None:
         say(f"{part.name:<10} {part.seconds / 60:6.1f} min   {part.what}")
     sizes = f"{plan.disk_gb:.1f} GB of disk, {plan.memory_gb:.1f} GB of memory"
     say(f"{'in all':<10} {plan.seconds / 60:6.1f} min   {sizes}")
+    for sight in plan.sights:
+        say(f"gate: {sight.sentence}")
     for warning in plan.warnings:
         say(f"careful: {warning}")

@@ -8,13 +8,14 @@ from typing import Any
 
 import psutil
 
-from trimtab.curate import import_cases, import_sources
+from trimtab.curate import import_sources
 from trimtab.loop.behaviour import toolbox_of
+from trimtab.loop.foresight import case_count, foresight_of
 from trimtab.loop.rows import dress_of
-from trimtab.loop.shards import judging, shard_size
 from trimtab.loop.workspace import Workspace
 from trimtab.model import Dialect, resolve
 from trimtab.records import Comparison, Example
+from trimtab.release import Sight
 from trimtab.tools import Rehearsal
 from trimtab.train import TrainConfig
 
@@ -42,6 +43,8 @@ class Estimate:
     disk_gb: float
     memory_gb: float
     warnings: tuple[str, ...]
+    sights: tuple[Sight, ...] = ()
+    """What the gate will be able to see."""
 
     @property
     def seconds(self) -> float:
@@ -55,6 +58,7 @@ class Estimate:
             "disk_gb": self.disk_gb,
             "memory_gb": self.memory_gb,
             "warnings": list(self.warnings),
+            "gate": [sight.to_json() for sight in self.sights],
         }
 
 
@@ -80,7 +84,9 @@ def estimate(workspace: Workspace) -> Estimate:
     parts.append(_judging(workspace, parameters))
     memory = parameters * 16 / 1e9 + config.train.sft.token_budget * 1.2e6 / 1e9 + 0.6
     disk = parameters * 4 * 6 / 1e9
-    return Estimate(tuple(parts), disk, memory, tuple(_warnings(workspace, disk, memory)))
+    return Estimate(
+        tuple(parts), disk, memory, tuple(_warnings(workspace, disk, memory)), tuple(foresight_of(workspace))
+    )
 
 
 def matmul_rate() -> float:
@@ -104,8 +110,7 @@ def _training(name: str, tokens: float, parameters: float, rate: float, config: 
 
 def _judging(workspace: Workspace, parameters: float) -> Part:
     config = workspace.config
-    cases = sum(shard_size(workspace, path) for path in judging(workspace))
-    cases += len(import_cases(config.data, workspace.root, toolbox_of(workspace, Rehearsal()).schemas))
+    cases = case_count(workspace)
     runs = 2 * cases + 2 * config.train.anchor.limit
     seconds = runs * _TOKENS_PER_CASE * _SECONDS_PER_1E8_TOKEN * parameters / 1e8
     return Part("evaluate", seconds, f"{runs} cases, base and candidate")
