@@ -122,6 +122,8 @@ def test_without_the_extra_a_person_is_told_what_to_install(monkeypatch: pytest.
         ("AttributeError: 'str' object has no attribute 'casefold'", True),
         ("AttributeError: 'str' object has no attribute 'shout'", False),
         ("AttributeError: 'Thing' object has no attribute 'upper'", False),
+        ("AttributeError: 'collections.defaultdict' object has no attribute 'get'", True),
+        ("AttributeError: 'Counter' object has no attribute 'shout'", False),
         ("NameError: name 'memoryview' is not defined", True),
         ("NameError: name 'foo' is not defined", False),
         ("AssertionError", False),

@@ -7,7 +7,7 @@ import sys
 _OWN = re.compile(r"^NotImplementedError: The monty syntax parser|is not supported in this environment$")
 _MODULE = re.compile(r"^ModuleNotFoundError: No module named '(\w+)[\w.]*'")
 _MEMBER = re.compile(r"^ImportError: cannot import name '\w+' from '(\w+)")
-_ATTRIBUTE = re.compile(r"^AttributeError: (?:type object )?'(\w+)'(?: object)? has no attribute '(\w+)'")
+_ATTRIBUTE = re.compile(r"^AttributeError: (?:type object )?'([\w.]+)'(?: object)? has no attribute '(\w+)'")
 _OF_MODULE = re.compile(r"^AttributeError: module '(\w+)' has no attribute '(\w+)'")
 _NAME = re.compile(r"^NameError: name '(\w+)' is not defined")
 _FORBIDDEN = frozenset({"__class__", "__subclasses__", "__globals__", "__builtins__", "__code__", "__import__"})
@@ -24,7 +24,13 @@ def lacking(error: str) -> bool:
     if match := _NAME.search(error):
         return match[1] not in _FORBIDDEN and hasattr(builtins, match[1])
     if match := _ATTRIBUTE.search(error):
-        return match[2] not in _FORBIDDEN and hasattr(getattr(builtins, match[1], None), match[2])
+        return match[2] not in _FORBIDDEN and hasattr(_type(match[1]), match[2])
     if match := _OF_MODULE.search(error):
         return match[1] != "os" and hasattr(sys.modules.get(match[1]), match[2])
     return False
+
+
+def _type(name: str) -> object:
+    """The builtin or standard type that an error calls by ``name`` (``str``, ``collections.deque``, ``Counter``)."""
+    module, _, bare = name.rpartition(".")
+    return getattr(builtins, bare, None) or getattr(sys.modules.get(module or "collections"), bare, None)

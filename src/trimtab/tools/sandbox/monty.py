@@ -67,7 +67,7 @@ class MontySandbox:
 
 
 def _small(value: Any) -> bool:
-    """Whether the host can look at all of it: a list of itself twice, forty deep, is short to make and endless to read."""
+    """Whether the host can look at all of it: a list of itself twice, forty deep, is short to make, endless to read."""
     waiting, left = [value], _PARTS
     while waiting:
         one = waiting.pop()
