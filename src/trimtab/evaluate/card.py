@@ -10,7 +10,7 @@ from trimtab.evaluate.metrics import Scores, is_attack, mean_metric
 from trimtab.evaluate.probes import observed_action, score_case
 from trimtab.evaluate.suite import Suite, is_redteam
 from trimtab.evaluate.transcript import Transcript
-from trimtab.evaluate.whole import calibration, diversity
+from trimtab.evaluate.whole import calculator, calibration, diversity
 from trimtab.records import ACTIONS, Action, Case, Metric, Scorecard
 
 SLICES = ("battery", "kind", "domain", "difficulty", "severity")
@@ -40,6 +40,7 @@ def score_suite(
     for found in (
         calibration(scoring.quality, quality, wording, scoring.clusters, config),
         diversity(quality, vocab_size, scoring.clusters, config.level),
+        calculator(scoring.quality, columns, scoring.clusters, config.level),
     ):
         metrics |= {name: metric for name, (metric, _) in found.items()}
         columns |= {name: scores for name, (_, scores) in found.items()}

@@ -12,7 +12,7 @@ _DEFINED = re.compile(r"^def (\w+)\s*\(", re.MULTILINE)
 
 @dataclass(frozen=True, slots=True)
 class CodeTests:
-    """HumanEval's ``{"prompt", "entry_point", "test", "canonical_solution"}`` or MBPP's ``{"text", "code", "test_list"}``.
+    """HumanEval's ``{prompt, entry_point, test, canonical_solution}`` or MBPP's ``{text, code, test_list}``.
 
     A case's check is ``code``: its assertions are run in the sandbox on the function that an answer gives, and only
     where they pass for the row's own solution there. Of MBPP's assertions the model sees the first.

@@ -4,6 +4,7 @@ from collections.abc import Callable, Mapping, Sequence
 
 from trimtab.evaluate.checks.code import code
 from trimtab.evaluate.checks.exact import choice, number, text
+from trimtab.evaluate.checks.reasoning import reasoning
 from trimtab.evaluate.transcript import Transcript
 from trimtab.records import Case, UserError
 from trimtab.tools import Outcome
@@ -11,7 +12,7 @@ from trimtab.tools import Outcome
 Check = Callable[[Case, Sequence[Outcome]], Mapping[str, float]]
 """The case and its samples that were finished (at least one) -> metric -> score."""
 
-CHECKS: dict[str, Check] = {"choice": choice, "code": code, "number": number, "text": text}
+CHECKS: dict[str, Check] = {"choice": choice, "code": code, "number": number, "reasoning": reasoning, "text": text}
 
 
 def check_scores(case: Case, transcript: Transcript) -> dict[str, float]:

@@ -67,16 +67,13 @@ def _tried(check: Mapping[str, Any], solution: str, run: Run) -> Failure | None:
     ran = run(program, RunLimits(seconds=float(check.get("seconds", 2.0))))
     if ran.failure is not None:
         return _KINDS.get(ran.failure, ran.failure)
-    wanted = check["values"] if "values" in check else _DONE
-    return None if same(ran.value, wanted) else "wrong"
+    return None if same(ran.value, check.get("values", _DONE)) else "wrong"
 
 
 def same(got: Any, wanted: Any) -> bool:
-    """Equal as data: a tuple is a list, a float agrees to 1e-9, but True is not 1 and a model's own object is nothing."""
+    """Equal as data: a tuple is a list, a float agrees to 1e-9; True is not 1, a model's own object is nothing."""
     if isinstance(wanted, list | tuple):
-        return (
-            isinstance(got, list | tuple) and len(got) == len(wanted) and all(map(same, got, wanted))
-        )
+        return isinstance(got, list | tuple) and len(got) == len(wanted) and all(map(same, got, wanted))
     if isinstance(wanted, dict):
         return isinstance(got, dict) and got.keys() == wanted.keys() and all(same(got[key], wanted[key]) for key in got)
     if isinstance(wanted, bool) or isinstance(got, bool) or wanted is None or isinstance(wanted, str):

@@ -38,7 +38,7 @@ def _bare(text: str) -> str:
 
 
 def _continues(line: str) -> bool:
-    """Whether a line belongs to code that has begun: empty, indented, a comment, a bracket that closes or a statement."""
+    """Whether a line belongs to code that has begun: empty, indented, a comment, a closing bracket or a statement."""
     return not line.strip() or line[0] in " #)]}" or _CODE.match(line) is not None
 
 

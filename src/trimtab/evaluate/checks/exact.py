@@ -45,4 +45,3 @@ def text(case: Case, samples: Sequence[Outcome]) -> dict[str, float]:
 def accuracy_of(case: Case) -> str:
     """The metric of a case's battery: ``math_accuracy`` and its like."""
     return f"{case.labels.get('battery', 'answer')}_accuracy"
-

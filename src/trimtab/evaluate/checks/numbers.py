@@ -20,25 +20,31 @@ _STATED = re.compile(r"^\s*(?:is|:|=)?[^\d\n.;]{0,40}?(?=[-$€£]*\.?\d)", re.I
 _FRAC = re.compile(r"\\[dt]?frac\s*\{([^{}]*)\}\s*\{([^{}]*)\}")
 _TEX = re.compile(r"\\(?:text|mathrm|mathbf|textbf)\s*\{([^{}]*)\}")
 _NOISE = str.maketrans({"−": "-", "–": "-", "‑": "-", "*": " ", "`": " ", "\u00a0": " ", "\u202f": " "})
+_LONGEST = 300
 _SCALES = {"thousand": 10**3, "million": 10**6, "billion": 10**9}
 
 
 def said_numbers(answer: str) -> tuple[Fraction, ...]:
     """How the number that the answer gives may be read, most literal first; empty where it gives none.
 
-    Looked for in the last ``\\boxed{}``, after ``####``, after "answer", then as the last number of all. 40 % is read as
-    40 and as 2/5, 3 million as 3,000,000 and as 3.
+    Looked for in the last ``\\boxed{}``, after ``####``, after "answer", then as the last number of all. 40 % is read
+    as 40 and as 2/5, 3 million as 3,000,000 and as 3.
     """
     text = _without_tex(answer)
     for part in (_last(_BOXED, answer), _last(_HASHES, text)):
-        if part is not None and (found := list(_NUMBER.finditer(_without_tex(part)))):
+        if part is not None and (found := _numbers(_without_tex(part))):
             return _readings(found[-1])
     for stated in reversed(_ANSWER.findall(text)):
         start = _STATED.match(stated)
-        if start is not None and (match := _NUMBER.search(stated, start.end())):
-            return _readings(match)
-    found = list(_NUMBER.finditer(text))
+        if start is not None and (found := _numbers(stated, start.end())):
+            return _readings(found[0])
+    found = _numbers(text)
     return _readings(found[-1]) if found else ()
+
+
+def _numbers(text: str, start: int = 0) -> list[re.Match[str]]:
+    """What Python reads without complaint: a number of more digits is noise."""
+    return [match for match in _NUMBER.finditer(text, start) if match.end() - match.start() <= _LONGEST]
 
 
 def _last(pattern: re.Pattern[str], text: str) -> str | None:
