@@ -4,6 +4,7 @@ from collections.abc import Callable, Mapping
 
 from trimtab.evaluate.action import MARKERS_ONLY, Wording
 from trimtab.evaluate.card import score_suite
+from trimtab.evaluate.checks import require_checks
 from trimtab.evaluate.config import DEFAULTS, EvaluateConfig
 from trimtab.evaluate.suite import Suite
 from trimtab.evaluate.transcribe import transcribe
@@ -32,6 +33,7 @@ async def evaluate(
 
     ``drift``: transcripts -> case id -> KL to the base model (``kl_to_base`` with its folders filled in).
     """
+    require_checks(suite.cases)
     transcripts = await transcribe(
         assistant, suite.cases, config.concurrency, progress, now=now, store=store, behaviour=release
     )

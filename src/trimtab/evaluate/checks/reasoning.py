@@ -75,6 +75,11 @@ def drawn_set(name: str, seed: int, size: int) -> Any:
     """A data set of reasoning-gym, with ``score_answer``. Raises UserError without the extra or off the list."""
     if name not in DATASETS:
         raise UserError(f"unknown data set {name!r}", field="expected.check.dataset", expected=" | ".join(DATASETS))
+    return require_reasoning_gym().create_dataset(name, size=size, seed=seed)
+
+
+def require_reasoning_gym() -> Any:
+    """The module. Raises UserError where the extra ``reasoning`` is not installed."""
     try:
         import reasoning_gym
     except ImportError as error:
@@ -83,4 +88,4 @@ def drawn_set(name: str, seed: int, size: int) -> Any:
             expected="reasoning-gym",
             fix="pip install trimtab[reasoning]",
         ) from error
-    return reasoning_gym.create_dataset(name, size=size, seed=seed)
+    return reasoning_gym
