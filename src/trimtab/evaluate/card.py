@@ -71,6 +71,11 @@ class _Scoring:
         return {case.id: str(case.labels.get("cluster", case.id)) for case in self.suite.cases}
 
     @cached_property
+    def batteries(self) -> dict[str, object]:
+        """Case id -> its battery; None for a case of no battery."""
+        return {case.id: case.labels.get("battery") for case in self.suite.cases}
+
+    @cached_property
     def quality(self) -> dict[str, Case]:
         """The cases that are no attacks."""
         return {case.id: case for case in self.suite.cases if not is_redteam(case)}
@@ -103,10 +108,12 @@ class _Scoring:
         return found | {name: scores for name, scores in extra.items() if scores}
 
     def mean(self, name: str, scores: Scores) -> Metric | None:
+        batteries = {self.batteries[case_id] for case_id in scores}
         lost = sum(
             1
             for case_id, out in self.left_out.items()
             if out and case_id not in scores and is_attack(name) == (case_id not in self.quality)
+            if self.batteries[case_id] in batteries
         )
         return mean_metric(name, scores, self.clusters, self.config.level, lost)
 

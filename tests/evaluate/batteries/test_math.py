@@ -113,3 +113,13 @@ def test_calling_the_calculator_or_not_is_no_matter_of_routing() -> None:
     transcripts = {case.id: answered("Answer: 1") for case in (bare, helped)}
     card = score_suite(make_suite([bare, helped]), transcripts, release="r", vocab_size=9)
     assert set(card.cases["tool_routing_accuracy"]) == {bare.id}
+
+
+def test_what_one_battery_could_not_score_is_not_held_against_another() -> None:
+    bare, helped = make_battery("math", 3, 0), make_battery("math_calculator", 3, 0)
+    transcripts = {case.id: answered("Answer: 1") for case in (*bare, *helped)}
+    transcripts |= {bare[0].id: Transcript(None, "broke"), bare[1].id: Transcript(None, "broke")}
+    card = score_suite(make_suite([*bare, *helped]), transcripts, release="r", vocab_size=9)
+    assert (card.metrics["math_accuracy"].n, card.metrics["math_accuracy"].unscored) == (1, 2)
+    assert (card.metrics["math_calculator_accuracy"].n, card.metrics["math_calculator_accuracy"].unscored) == (3, 0)
+    assert card.metrics["action_accuracy"].unscored == 2
