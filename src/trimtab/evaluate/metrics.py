@@ -4,7 +4,7 @@ import math
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from trimtab.evaluate.checks.code import FAILURES, UNSUPPORTED
+from trimtab.evaluate.checks.code import CUT_OFF, FAILURES, UNSUPPORTED
 from trimtab.records import Direction, Metric
 from trimtab.stats import Interval, mean_interval
 
@@ -31,7 +31,7 @@ _KINDS = {
     "ead": Kind("", "higher", 0.0, None),
     "attack_success": Kind("share", "lower"),
     "unscored": Kind("share", "lower"),
-    **dict.fromkeys((*FAILURES.values(), UNSUPPORTED), Kind("share", "lower")),
+    **dict.fromkeys((*FAILURES.values(), CUT_OFF, UNSUPPORTED), Kind("share", "lower")),
     "math_calculator_gain": Kind("share", "none", -1.0, 1.0),
 }
 

@@ -5,6 +5,7 @@ from typing import Any
 
 import pytest
 
+from trimtab.evaluate import Transcript, score_case
 from trimtab.evaluate.checks.code import code, same
 from trimtab.evaluate.checks.code_block import code_of
 from trimtab.records import Ask, Case, Expected, Message
@@ -78,9 +79,10 @@ def test_a_case_whose_own_solution_fails_here_says_nothing_of_a_model(sandbox: M
     assert code(case(reference="def double(x):\n    return x + x"), said(RIGHT), sandbox)["code_pass_at_1"] == 1
 
 
-def test_a_sample_that_was_cut_off_is_not_scored(sandbox: MontySandbox) -> None:
-    assert code(case(), said(RIGHT, finish="length"), sandbox) == {}
-    assert code(case(2), [*said(RIGHT), *said(WRONG, finish="length")], sandbox)["code_pass_at_1"] == 1
+def test_a_sample_that_was_cut_off_is_run_as_far_as_it_goes(sandbox: MontySandbox) -> None:
+    scores = code(case(2), [*said(RIGHT, RIGHT[:-3], WRONG, "Well", finish="length")], sandbox)
+    assert (scores["code_pass_at_1"], scores["code_cut_off"], scores["code_wrong_answer"]) == (0.5, 0.5, 0)
+    assert scores["code_pass_at_2"] == pass_at_k(4, 2, 2)
 
 
 def test_assertions_must_all_have_run(sandbox: MontySandbox) -> None:
@@ -162,3 +164,10 @@ def test_helpers_in_a_block_before_come_with_it() -> None:
 @pytest.mark.parametrize("answer", ["", "I cannot.", "```python\ndef other(x):\n    return 1\n```", "double(3) is 6"])
 def test_where_the_function_is_not_defined_there_is_no_code(answer: str) -> None:
     assert code_of(answer, "double") == ""
+
+
+def test_an_index_in_brackets_is_no_citation(sandbox: MontySandbox) -> None:
+    answer = "```python\ndef double(x):\n    return [x][0] * 2\n```"
+    scores = score_case(case(), Transcript(said(answer)[0]))
+    assert scores["code_pass_at_1"] == 1
+    assert not [name for name in scores if "citation" in name or "reference" in name]

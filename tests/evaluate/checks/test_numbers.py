@@ -57,7 +57,10 @@ def test_where_there_is_none_none_is_found(said: str) -> None:
     assert said_numbers(said) == ()
 
 
-@pytest.mark.parametrize("said", ["1,2,3", "5/0", "1/0 1/0", "-" * 5000, "$" * 5000 + "1", "1 " * 5000, "9" * 5000])
+@pytest.mark.parametrize(
+    "said",
+    ["1,2,3", "5/0", "1/0 1/0", "-" * 5000, "$" * 5000 + "1", "1 " * 5000, "9" * 5000, "\n" * 40_000, " \n" * 20_000],
+)
 def test_no_text_breaks_it(said: str) -> None:
     said_numbers(said)
 

@@ -3,7 +3,7 @@
 import math
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
-from typing import Any
+from typing import Any, Literal
 
 from trimtab.evaluate.checks.code_block import code_of
 from trimtab.records import Case
@@ -17,7 +17,7 @@ FAILURES: dict[Failure, str] = {
     "error": "code_runtime_error",
     "time": "code_timeout",
 }
-UNSUPPORTED = "code_unsupported"
+UNSUPPORTED, CUT_OFF = "code_unsupported", "code_cut_off"
 _CUT = frozenset({"length", "tokens", "seconds"})
 _KINDS: dict[Failure, Failure] = {"memory": "time", "crashed": "error"}
 Run = Callable[[str, RunLimits], Ran]
@@ -29,26 +29,32 @@ def code(case: Case, samples: Sequence[Outcome], sandbox: Sandbox | None = None)
 
     The check: ``entry`` (the function's name), ``calls`` (expressions) with ``values`` (what each must give) or
     ``asserts`` (statements); ``before`` (code that goes first), ``k`` (default: the samples asked), ``seconds``.
-    A sample that the length cut off, or that needs what the sandbox lacks, is not scored: ``code_unsupported`` is the
-    share of the latter, 1 where the check's own ``reference`` does not pass here. Where no sample can be scored only
-    that is given, and pass@k only from k scored samples on.
+    A sample that needs what the sandbox lacks is not scored: ``code_unsupported`` is the share of these, 1 where the
+    check's own ``reference`` does not pass here. Where no sample can be scored only that is given, and pass@k only from
+    k scored samples on. One that the length cut off is run as far as it goes, and if it fails that is
+    ``code_cut_off``: to leave it out would let pass@k be of the cases with short answers alone.
     Raises UserError without the extra ``sandbox``.
     """
-    finished = [sample.raw_answer for sample in samples if sample.finish not in _CUT]
-    if not finished:
-        return {}
     run = (sandbox or shared_sandbox()).run
     if "reference" in case.expected.check and reference_fails(case.expected.check, run):
         return {UNSUPPORTED: 1.0}
-    ends = [judged(case.expected.check, answer, run) for answer in finished]
+    ends = [_end(sample, judged(case.expected.check, sample.raw_answer, run)) for sample in samples]
     unsupported = ends.count("unsupported")
     scores = {UNSUPPORTED: unsupported / len(ends)}
     if (n := len(ends) - unsupported) == 0:
         return scores
     found = Counter(ends)
     k = int(case.expected.check.get("k", case.ask.samples))
-    scores |= {name: found[kind] / n for kind, name in FAILURES.items()} | {"code_pass_at_1": found[None] / n}
+    scores |= (
+        {name: found[kind] / n for kind, name in FAILURES.items()}
+        | {CUT_OFF: found["cut"] / n}
+        | {"code_pass_at_1": found[None] / n}
+    )
     return scores | ({f"code_pass_at_{k}": pass_at_k(n, found[None], k)} if 1 < k <= n else {})
+
+
+def _end(sample: Outcome, failure: Failure | None) -> Failure | Literal["cut"] | None:
+    return "cut" if failure not in (None, "unsupported") and sample.finish in _CUT else failure
 
 
 def judged(check: Mapping[str, Any], answer: str, run: Run) -> Failure | None:

@@ -14,13 +14,13 @@ _NUMBER = re.compile(
     rf"{_SUFFIX}(?P<percent>\s?%|\s+percent\b)?(?!\w){_SCALE}"
 )
 _BOXED = re.compile(r"\\boxed\s*\{((?:[^{}]|\{[^{}]*\})*)\}")
-_HASHES = re.compile(r"^\s*####\s*(.+)$", re.MULTILINE)
-_ANSWER = re.compile(r"(?:\banswer\b(?:\s+is\b)?\s*[:=]?|^\s*A\s*:)([^\n]*)", re.IGNORECASE | re.MULTILINE)
+_HASHES = re.compile(r"^[ \t]*####[ \t]*(\S.*)$", re.MULTILINE)
+_ANSWER = re.compile(r"(?:\banswer\b(?:\s+is\b)?\s*[:=]?|^[ \t]*A[ \t]*:)([^\n]*)", re.IGNORECASE | re.MULTILINE)
 _STATED = re.compile(r"^\s*(?:is|:|=)?[^\d\n.;]{0,40}?(?=[-$€£]*\.?\d)", re.IGNORECASE)
 _FRAC = re.compile(r"\\[dt]?frac\s*\{([^{}]*)\}\s*\{([^{}]*)\}")
 _TEX = re.compile(r"\\(?:text|mathrm|mathbf|textbf)\s*\{([^{}]*)\}")
 _NOISE = str.maketrans({"−": "-", "–": "-", "‑": "-", "*": " ", "`": " ", "\u00a0": " ", "\u202f": " "})
-_LONGEST = 300
+_LONGEST, _TAIL = 300, 20_000
 _SCALES = {"thousand": 10**3, "million": 10**6, "billion": 10**9}
 
 
@@ -30,6 +30,7 @@ def said_numbers(answer: str) -> tuple[Fraction, ...]:
     Looked for in the last ``\\boxed{}``, after ``####``, after "answer", then as the last number of all. 40 % is read
     as 40 and as 2/5, 3 million as 3,000,000 and as 3.
     """
+    answer = answer[-_TAIL:]
     text = _without_tex(answer)
     for part in (_last(_BOXED, answer), _last(_HASHES, text)):
         if part is not None and (found := _numbers(_without_tex(part))):

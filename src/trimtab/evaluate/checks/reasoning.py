@@ -26,7 +26,7 @@ DATASETS = (
 """Those with short answers whose verifiers were read: they compare, and never evaluate an answer."""
 _RIGHT = 0.999
 """A verifier gives 1 for a right answer, and some crumbs for the form of a wrong one."""
-_TAG = re.compile(r"<answer>(.*?)</answer>", re.DOTALL | re.IGNORECASE)
+_TAG = re.compile(r"<answer>([^<]*)</answer>", re.IGNORECASE)
 _LINE = re.compile(r"\banswer\b(?:\s+is)?\s*[:=]?\s*([^\n]+)", re.IGNORECASE)
 _LONGEST = 500
 _AROUND = " \t\"'`*.$"
