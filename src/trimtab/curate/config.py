@@ -63,7 +63,9 @@ class SourceConfig(_Section):
     format: str | None = Field(
         default=None, description="One of the known formats; guessed from the first rows where absent."
     )
-    adapter: str | None = Field(default=None, description="grounded_qa, tool_routing, refusal or tool_sft.")
+    adapter: str | None = Field(
+        default=None, description="grounded_qa, tool_routing, refusal, tool_sft, exact_answer or code_tests."
+    )
     domain: str | None = Field(default=None, description="The domain label of rows that carry none.")
     limit: int | None = Field(default=None, ge=1, description="At most so many rows, chosen by hash.")
     weight: float = Field(default=1.0, gt=0, description="Odds of a row of this source in the mix, against the others.")

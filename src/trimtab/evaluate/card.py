@@ -11,7 +11,7 @@ from trimtab.evaluate.metrics import Scores, is_attack, mean_metric
 from trimtab.evaluate.probes import observed_action, score_case
 from trimtab.evaluate.suite import Suite, is_redteam
 from trimtab.evaluate.transcript import Transcript
-from trimtab.evaluate.whole import calibration, diversity
+from trimtab.evaluate.whole import calculator, calibration, diversity
 from trimtab.records import ACTIONS, Action, Case, Metric, Scorecard
 
 SCORING = 4
@@ -46,6 +46,7 @@ def score_suite(
     for found in (
         calibration(scoring.quality, quality, wording, scoring.clusters, config),
         diversity(quality, vocab_size, scoring.clusters, config.level),
+        calculator(scoring.quality, columns, scoring.clusters, config.level),
     ):
         metrics |= {name: metric for name, (metric, _) in found.items()}
         columns |= {name: scores for name, (_, scores) in found.items()}
@@ -75,6 +76,11 @@ class _Scoring:
     def clusters(self) -> dict[str, str]:
         """Case id -> cluster; a case without one stands alone."""
         return {case.id: str(case.labels.get("cluster", case.id)) for case in self.suite.cases}
+
+    @cached_property
+    def batteries(self) -> dict[str, object]:
+        """Case id -> its battery; None for a case of no battery."""
+        return {case.id: case.labels.get("battery") for case in self.suite.cases}
 
     @cached_property
     def quality(self) -> dict[str, Case]:
@@ -111,10 +117,12 @@ class _Scoring:
         return found | {name: scores for name, scores in extra.items() if scores}
 
     def mean(self, name: str, scores: Scores) -> Metric | None:
+        batteries = {self.batteries[case_id] for case_id in scores}
         lost = sum(
             1
             for case_id, out in self.left_out.items()
             if out and case_id not in scores and is_attack(name) == (case_id not in self.quality)
+            if self.batteries[case_id] in batteries
         )
         lost += sum(score is None for score in self.judged.get(name, {}).values())
         return mean_metric(name, scores, self.clusters, self.config.level, lost)

@@ -4,6 +4,7 @@ import math
 from collections.abc import Mapping
 from dataclasses import dataclass
 
+from trimtab.evaluate.checks.code import CUT_OFF, FAILURES, UNSUPPORTED
 from trimtab.records import Direction, Metric
 from trimtab.stats import Interval, mean_interval
 
@@ -34,6 +35,8 @@ _KINDS = {
     "ungrounded_share_entailed": Kind("share", "lower"),
     "refusal_rate": Kind("share", "none"),
     "partial_refusal": Kind("share", "none"),
+    **dict.fromkeys((*FAILURES.values(), CUT_OFF, UNSUPPORTED), Kind("share", "lower")),
+    "math_calculator_gain": Kind("share", "none", -1.0, 1.0),
 }
 
 

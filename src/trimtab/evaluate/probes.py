@@ -57,7 +57,9 @@ def score_case(case: Case, transcript: Transcript, wording: Wording = MARKERS_ON
 
 
 def routing_scores(case: Case, outcome: Outcome) -> dict[str, float]:
-    """``tool_routing_accuracy`` always, ``argument_match`` where calls are expected."""
+    """``tool_routing_accuracy``, ``argument_match`` where calls are expected; neither where a call is free."""
+    if _free_to_call(case):
+        return {}
     made, expected = outcome.calls, case.expected.calls
     scores = {"tool_routing_accuracy": float(routing_matches(expected, made))}
     return scores | ({"argument_match": argument_match(expected, made)} if expected else {})
@@ -107,7 +109,12 @@ def confidence_of(case: Case, transcript: Transcript, wording: Wording = MARKERS
         return None
     sure = math.exp(min(sum(outcome.logprobs) / len(outcome.logprobs), 0.0))
     right = observed_action(case, outcome, wording) == case.expected.action
-    return Confidence(sure, right and routing_matches(case.expected.calls, outcome.calls))
+    return Confidence(sure, right and (_free_to_call(case) or routing_matches(case.expected.calls, outcome.calls)))
+
+
+def _free_to_call(case: Case) -> bool:
+    """Whether tools are offered by name and only the answer is judged, however it was come by."""
+    return bool(case.ask.offer and case.expected.check and not case.expected.calls)
 
 
 def _fact(fact: str, answer: str) -> bool:

@@ -5,6 +5,7 @@ from pathlib import Path
 
 from trimtab.evaluate.action import MARKERS_ONLY, Wording
 from trimtab.evaluate.card import score_suite
+from trimtab.evaluate.checks import require_checks
 from trimtab.evaluate.config import DEFAULTS, EvaluateConfig
 from trimtab.evaluate.grounding import entailed_scores, entails_of
 from trimtab.evaluate.suite import Suite, is_redteam
@@ -36,6 +37,7 @@ async def evaluate(
     ``drift``: transcripts -> case id -> KL to the base model (``kl_to_base`` with its folders filled in).
     ``root``: the workspace, in which a judge's folder is looked for.
     """
+    require_checks(suite.cases)
     transcripts = await transcribe(
         assistant, suite.cases, config.concurrency, progress, now=now, store=store, behaviour=release
     )

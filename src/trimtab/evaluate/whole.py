@@ -3,6 +3,7 @@
 from collections.abc import Mapping
 
 from trimtab.evaluate.action import Wording
+from trimtab.evaluate.batteries.math import calculator_gain
 from trimtab.evaluate.config import EvaluateConfig
 from trimtab.evaluate.metrics import mean_metric, metric_of
 from trimtab.evaluate.probes import confidence_of
@@ -50,6 +51,15 @@ def calibration(
         "brier": (mean_metric("brier", squares, clusters, config.level), squares),
     }
     return {name: (metric, scores) for name, (metric, scores) in found.items() if metric is not None}
+
+
+def calculator(
+    cases: Mapping[str, Case], columns: Mapping[str, Mapping[str, float]], clusters: Mapping[str, str], level: float
+) -> Found:
+    """``math_calculator_gain``: what the calculator adds, by problem; where both batteries were asked."""
+    gains = calculator_gain(cases, columns)
+    metric = mean_metric("math_calculator_gain", gains, clusters, level)
+    return {"math_calculator_gain": (metric, gains)} if metric else {}
 
 
 def diversity(

@@ -20,11 +20,11 @@ from trimtab.stats.interval import (
 from trimtab.stats.multiple import holm
 from trimtab.stats.overlap import distinct, self_bleu
 from trimtab.stats.paired_logistic import fit_paired_logistic, held_out_logits
+from trimtab.stats.pass_at_k import pass_at_k
 from trimtab.stats.power import design_effect, detectable, needed_n, paired_deviation, power_of
 from trimtab.stats.quantiles import normal_quantile, t_quantile
 from trimtab.stats.ranking import auc_interval
 from trimtab.stats.reliability import Bin, BrierSplit, brier_split, reliability
-from trimtab.stats.sampling import pass_at_k
 from trimtab.stats.temperature import fit_temperature, tempered
 from trimtab.stats.vendi import vendi, vendi_of
 

@@ -3,12 +3,20 @@
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 
+from trimtab.evaluate.batteries.code import code
+from trimtab.evaluate.batteries.math import math, math_calculator
+from trimtab.evaluate.batteries.reasoning import reasoning
 from trimtab.records import Case, UserError
 
 Generator = Callable[[int, int], Sequence[Case]]
 """(count, seed) -> so many distinct cases."""
 
-BATTERIES: dict[str, Generator] = {}
+BATTERIES: dict[str, Generator] = {
+    "code": code,
+    "math": math,
+    "math_calculator": math_calculator,
+    "reasoning": reasoning,
+}
 
 
 def make_battery(name: str, count: int, seed: int) -> list[Case]:

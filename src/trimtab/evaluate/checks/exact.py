@@ -4,24 +4,24 @@ import re
 from collections.abc import Sequence
 from fractions import Fraction
 
+from trimtab.evaluate.checks.numbers import said_numbers
 from trimtab.records import Case
 from trimtab.text import normalise
 from trimtab.tools import Outcome
 
-_NUMBER = re.compile(r"(?<![\w.])-?\$?\d[\d,]*(?:\.\d+)?(?![\w])|(?<![\w.])-?\$?\.\d+")
-_MARKED = re.compile(r"(?:answer|result|total)(?: is|:|=)[^\d\n-]{0,20}(-?\$?\d[\d,]*(?:\.\d+)?)", re.IGNORECASE)
 _OPTION = re.compile(r"(?:^|answer(?: is)?:?\s*|option\s*|\()\(?([A-J])\)?(?=[\s).:,]|$)")
 
 
 def number(case: Case, samples: Sequence[Outcome]) -> dict[str, float]:
     """``{battery}_accuracy``: whether the number marked as the answer, else the last one said, equals ``value``.
 
-    Compared as exact fractions, so 0.50 is 1/2 and 1,000 is 1000; ``tolerance`` (absolute) loosens it.
+    Compared as exact fractions, so 0.50 is 1/2 and 1,000 is 1000 (``said_numbers``); ``tolerance`` (absolute) loosens
+    it.
     """
     wanted = Fraction(str(case.expected.check["value"]).replace(",", ""))
     slack = Fraction(str(case.expected.check.get("tolerance", 0)))
-    said = _said_number(samples[0].raw_answer)
-    return {accuracy_of(case): float(said is not None and abs(said - wanted) <= slack)}
+    said = said_numbers(samples[0].raw_answer)
+    return {accuracy_of(case): float(any(abs(one - wanted) <= slack for one in said))}
 
 
 def choice(case: Case, samples: Sequence[Outcome]) -> dict[str, float]:
@@ -45,9 +45,3 @@ def text(case: Case, samples: Sequence[Outcome]) -> dict[str, float]:
 def accuracy_of(case: Case) -> str:
     """The metric of a case's battery: ``math_accuracy`` and its like."""
     return f"{case.labels.get('battery', 'answer')}_accuracy"
-
-
-def _said_number(answer: str) -> Fraction | None:
-    marked = _MARKED.findall(answer)
-    found = marked or _NUMBER.findall(answer)
-    return Fraction(found[-1].replace("$", "").replace(",", "")) if found else None

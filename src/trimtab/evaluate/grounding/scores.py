@@ -14,6 +14,8 @@ from trimtab.tools import Outcome
 
 def citation_scores(case: Case, outcome: Outcome) -> dict[str, float]:
     """ALCE's precision and recall, and ``reference_fidelity``; citations that are due and absent score 0 in all."""
+    if case.expected.check.get("kind") == "code":
+        return {}  # an index in brackets is no citation
     messages = (*case.messages, *outcome.turns)
     known, due = passages(messages), bool(case.expected.citations)
     asked = [message.content for message in case.messages if message.role == "user"]
