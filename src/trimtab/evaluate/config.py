@@ -23,6 +23,13 @@ class EvaluateConfig(BaseModel):
         default_factory=dict, description="built-in batteries that are asked beside the sealed cases, by name"
     )
     level: float = Field(default=0.95, gt=0, lt=1, description="confidence level of every interval")
+    confidence: tuple[str, ...] = Field(
+        default=("sequence",), min_length=1, description="where confidence is taken from: names of confidence sources"
+    )
+    temperature: bool = Field(
+        default=False, description="fit a temperature on the development cases and report the sealed ones after it"
+    )
+    variety_answers: int = Field(default=200, ge=2, description="most answers that diversity is measured over")
     bins: int = Field(default=15, ge=1, description="bins of equal count for the calibration error")
     bootstrap_draws: int = Field(default=1000, ge=1)
     seed: int = Field(default=0, ge=0)

@@ -4,8 +4,11 @@ from collections.abc import Callable, Mapping
 
 from trimtab.evaluate.action import MARKERS_ONLY, Wording
 from trimtab.evaluate.card import score_suite
+from trimtab.evaluate.confidence import Instrument, confidences
+from trimtab.evaluate.confidence.temperature import Temperature
 from trimtab.evaluate.config import DEFAULTS, EvaluateConfig
-from trimtab.evaluate.suite import Suite
+from trimtab.evaluate.manner.variety import Embed
+from trimtab.evaluate.suite import Suite, is_redteam
 from trimtab.evaluate.transcribe import transcribe
 from trimtab.evaluate.transcript import Transcript
 from trimtab.records import Progress, Scorecard
@@ -13,6 +16,7 @@ from trimtab.store import Store
 from trimtab.tools import Assistant
 
 Drift = Callable[[Mapping[str, Transcript]], Mapping[str, float]]
+Moved = Callable[[Mapping[str, Transcript]], Mapping[str, Mapping[str, float]]]
 
 
 async def evaluate(
@@ -26,15 +30,22 @@ async def evaluate(
     store: Store | None = None,
     wording: Wording = MARKERS_ONLY,
     drift: Drift | None = None,
+    moved: Moved | None = None,
+    instrument: Instrument | None = None,
+    temperatures: Mapping[str, Temperature] | None = None,
+    embed: Embed | None = None,
     progress: Progress | None = None,
 ) -> Scorecard:
     """The scorecard of ``release`` (its behaviour digest, under which transcripts are kept in ``store``).
 
-    ``drift``: transcripts -> case id -> KL to the base model (``kl_to_base`` with its folders filled in).
+    ``drift``: transcripts -> case id -> KL to the base model (``kl_to_base`` with its folders filled in). ``moved``:
+    the same for further metrics of how far it moved. ``instrument``: what reads confidence that transcripts do not
+    hold; ``temperatures``: by source, fitted elsewhere; ``embed``: texts as vectors, for diversity of meaning.
     """
     transcripts = await transcribe(
         assistant, suite.cases, config.concurrency, progress, now=now, store=store, behaviour=release
     )
+    quality = [case for case in suite.cases if not is_redteam(case)]
     return score_suite(
         suite,
         transcripts,
@@ -43,4 +54,8 @@ async def evaluate(
         config=config,
         wording=wording,
         kl_to_base=drift(transcripts) if drift is not None else None,
+        moved=moved(transcripts) if moved is not None else None,
+        confidence=confidences(config.confidence, quality, transcripts, instrument, wording),
+        temperatures=temperatures,
+        embed=embed,
     )

@@ -12,7 +12,7 @@ from trimtab.stats.interval import Interval, difference_interval, mean_interval,
 from trimtab.stats.paired_logistic import fit_paired_logistic, held_out_logits
 from trimtab.stats.quantiles import normal_quantile, t_quantile
 from trimtab.stats.ranking import auc_interval
-from trimtab.stats.reliability import Bin, BrierSplit, brier_split, reliability
+from trimtab.stats.reliability import Bin, BrierSplit, brier_split, null_ece, reliability
 from trimtab.stats.temperature import fit_softmax_temperature, fit_temperature, log_odds, scaled
 from trimtab.stats.two_sample import TwoSample, energy_distance, paired_energy_test
 from trimtab.stats.variety import (
@@ -66,6 +66,7 @@ __all__ = [
     "ngram_kernel",
     "nominal_alpha",
     "normal_quantile",
+    "null_ece",
     "pair_auc",
     "paired_energy_test",
     "paired_interval",

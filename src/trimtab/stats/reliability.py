@@ -5,6 +5,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from trimtab.stats.calibration import Values, _bins, _checked
+from trimtab.stats.interval import Interval
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,6 +54,24 @@ def reliability(
         low, high = np.quantile(drawn, [(1 - level) / 2, (1 + level) / 2])
         found.append(Bin(float(own.mean()), accuracy, len(own), float(low), float(high)))
     return tuple(found)
+
+
+def null_ece(
+    confidence: Values, bins: int = 15, draws: int = 200, seed: int = 0, level: float = 0.95, equal_mass: bool = True
+) -> Interval:
+    """The mean ECE of a perfectly calibrated model with these confidences, between the quantiles of its draws.
+
+    Its value is ``expected_ece``'s. Bins hang on the confidences alone, so they are made once.
+    """
+    p, _ = _checked(confidence, confidence)
+    rng = np.random.default_rng(seed)
+    bin_of = _bins(p, bins, equal_mass)
+    drawn = np.array(
+        [np.abs(np.bincount(bin_of, weights=p - (rng.random(len(p)) < p))).sum() / len(p) for _ in range(draws)]
+    )
+    low, high = np.quantile(drawn, [(1 - level) / 2, (1 + level) / 2])
+    value = float(drawn.mean())
+    return Interval(value, len(p), min(float(low), value), max(float(high), value))
 
 
 def brier_split(confidence: Values, correct: Values, bins: int = 15) -> BrierSplit:

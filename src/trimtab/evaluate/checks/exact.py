@@ -47,6 +47,22 @@ def accuracy_of(case: Case) -> str:
     return f"{case.labels.get('battery', 'answer')}_accuracy"
 
 
+def number_span(answer: str) -> tuple[int, int] | None:
+    """Where the number stands that ``number`` takes for the answer."""
+    marked = list(_MARKED.finditer(answer))
+    found = marked or list(_NUMBER.finditer(answer))
+    return found[-1].span(1 if marked else 0) if found else None
+
+
+def choice_span(answer: str) -> tuple[int, int] | None:
+    """Where the letter stands that ``choice`` takes for the answer; the whole where it names none."""
+    before = len(answer) - len(answer.lstrip())
+    found = _OPTION.search(answer.strip())
+    if found is not None:
+        return before + found.start(1), before + found.end(1)
+    return (before, len(answer.rstrip())) if answer.strip() else None
+
+
 def _said_number(answer: str) -> Fraction | None:
     marked = _MARKED.findall(answer)
     found = marked or _NUMBER.findall(answer)
