@@ -7,8 +7,10 @@ from trimtab.evaluate.card import score_suite
 from trimtab.evaluate.checks import CHECKS
 from trimtab.evaluate.citing import Citing, Worked, citing, fidelity, supported
 from trimtab.evaluate.compare import Change, compare
+from trimtab.evaluate.confidence import SOURCES, Instrument, confidences
 from trimtab.evaluate.config import BatteryConfig, EvaluateConfig
 from trimtab.evaluate.drift import kl_to_base
+from trimtab.evaluate.manner import Drift, Shift, drift_series, style_drift
 from trimtab.evaluate.membership import Membership, membership, min_k_plus_plus
 from trimtab.evaluate.metrics import kind_of
 from trimtab.evaluate.probes import Confidence, confidence_of, observed_action, score_case
@@ -21,12 +23,16 @@ from trimtab.evaluate.transcript import Transcript, passages, transcript_from_js
 __all__ = [
     "BATTERIES",
     "CHECKS",
+    "SOURCES",
     "BatteryConfig",
     "Change",
     "Citing",
     "Confidence",
+    "Drift",
     "EvaluateConfig",
+    "Instrument",
     "Membership",
+    "Shift",
     "Suite",
     "Transcript",
     "Wording",
@@ -38,6 +44,8 @@ __all__ = [
     "classify",
     "compare",
     "confidence_of",
+    "confidences",
+    "drift_series",
     "evaluate",
     "fidelity",
     "kind_of",
@@ -53,6 +61,7 @@ __all__ = [
     "score_case",
     "score_suite",
     "served_action",
+    "style_drift",
     "supported",
     "transcribe",
     "transcript_from_json",

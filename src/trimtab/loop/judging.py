@@ -9,10 +9,12 @@ from pathlib import Path
 
 from trimtab.curate import import_cases, is_sealed, read_header, sealed_path
 from trimtab.engine import Engine, prove, record, served_as_trained
-from trimtab.evaluate import Suite, Transcript, Wording, evaluate, kl_to_base, load_suite, make_battery, make_suite
+from trimtab.evaluate import Suite, Wording, evaluate, load_suite, make_battery, make_suite
 from trimtab.guard import Policy, load_policy
 from trimtab.loop.behaviour import Arm, behaviour_of, open_arm, toolbox_of
+from trimtab.loop.embedding import embedding
 from trimtab.loop.policy_texts import policy_texts
+from trimtab.loop.reading import instrument_of, movement, temperatures
 from trimtab.loop.shards import TEXT_KEY, current_user, judging, shard_digest
 from trimtab.loop.turn import Context
 from trimtab.loop.workspace import Workspace
@@ -24,6 +26,7 @@ from trimtab.records import (
     Progress,
     Scorecard,
     case_from_json,
+    digest,
     read_jsonl,
     scorecard_from_json,
 )
@@ -33,7 +36,8 @@ from trimtab.tools import Rehearsal, with_system
 
 _NOW = 1_790_000_000.0
 """The time that tools see while a suite is answered: fixed, so that equal releases give equal transcripts."""
-_DRIFT_CASES = 40
+_SCORING = 2
+"""What a scorecard holds and how it is counted; one that was kept under another number is counted anew."""
 _PROBES = 6
 """Sequences on which served = trained is checked."""
 
@@ -96,7 +100,8 @@ def judge_release(workspace: Workspace, which: str, progress: Progress) -> Score
 def judge(context: Context, behaviour: Behaviour, suite: Suite, base: str | None) -> Judged:
     """One behaviour on one suite, from the store where it is known. ``base``: π0's artefact, for drift and equality."""
     store, key = context.workspace.store, f"{behaviour.digest}:{suite.digest}:{base}"
-    if (known := store.get("judged", key)) is not None:
+    scoring = digest([_SCORING, context.workspace.config.evaluate.model_dump(mode="json", exclude={"concurrency"})])
+    if (known := store.get("judged", key)) is not None and known.get("scoring") == scoring:
         return Judged(scorecard_from_json(known["scorecard"]), known["served"], known["record"])
     arm = open_arm(store, behaviour, context.workspace.config.serving, Rehearsal())
     try:
@@ -109,6 +114,7 @@ def judge(context: Context, behaviour: Behaviour, suite: Suite, base: str | None
         "scorecard": judged.scorecard.to_json(),
         "served": judged.served_difference,
         "record": judged.logprob_record,
+        "scoring": scoring,
     }
     store.put("judged", key, row)
     return judged
@@ -117,15 +123,8 @@ def judge(context: Context, behaviour: Behaviour, suite: Suite, base: str | None
 def _judged(context: Context, arm: Arm, suite: Suite, base: str | None) -> Judged:
     workspace, store = context.workspace, context.workspace.store
     folder = store.artefacts.path(arm.behaviour.model)
-
-    def drift(transcripts: Mapping[str, Transcript]) -> Mapping[str, float]:
-        assert base is not None
-        cases = sorted(suite.cases, key=lambda case: case.id)[:_DRIFT_CASES]
-        schemas = arm.assistant.toolbox.schemas
-        return kl_to_base(
-            folder, store.artefacts.path(base), cases, transcripts, system=arm.behaviour.system_prompt, tools=schemas
-        )
-
+    wording = wording_of(load_policy(workspace.path(workspace.config.files.policy)), workspace)
+    sealed = base is not None  # the development part gives temperatures and is not judged by them
     scorecard = asyncio.run(
         evaluate(
             arm.assistant,
@@ -135,8 +134,11 @@ def _judged(context: Context, arm: Arm, suite: Suite, base: str | None) -> Judge
             vocab_size=len(load_tokenizer(folder)),
             now=_NOW,
             store=store,
-            wording=wording_of(load_policy(workspace.path(workspace.config.files.policy)), workspace),
-            drift=drift if base is not None and base != arm.behaviour.model else None,
+            wording=wording,
+            moved=movement(context, arm, suite, base) if base is not None else None,
+            instrument=instrument_of(arm),
+            temperatures=temperatures(context, arm, wording, _NOW) if sealed else None,
+            embed=embedding(workspace.config.data),
             progress=context.progress,
         )
     )

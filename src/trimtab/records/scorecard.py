@@ -28,8 +28,8 @@ class Scorecard:
     """What one release scored. ``cases``: metric -> case id -> score. ``slices``: slice -> metric -> Metric.
 
     ``clusters``: case id -> cluster, for cases that share a scenario. ``answers``: case id -> transcript.
-    ``calibration``: source of confidence -> bins of its reliability diagram. ``manner``: feature of an answer's style
-    -> case id -> value.
+    ``calibration``: source of confidence -> bins of its reliability diagram. ``manner``: the ``cases`` that were
+    answered in words, the key of each one's ``opening``, and ``features`` of style -> a value for each.
     """
 
     suite: str
@@ -41,7 +41,7 @@ class Scorecard:
     slices: Mapping[str, Mapping[str, Metric]] = field(default_factory=dict)
     answers: Mapping[str, Any] = field(default_factory=dict)
     calibration: Mapping[str, Any] = field(default_factory=dict)
-    manner: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
+    manner: Mapping[str, Any] = field(default_factory=dict)
 
     def to_json(self) -> dict[str, Any]:
         return {
@@ -57,7 +57,7 @@ class Scorecard:
             },
             "answers": dict(self.answers),
             **({"calibration": dict(self.calibration)} if self.calibration else {}),
-            **({"manner": {name: dict(values) for name, values in self.manner.items()}} if self.manner else {}),
+            **({"manner": dict(self.manner)} if self.manner else {}),
         }
 
 

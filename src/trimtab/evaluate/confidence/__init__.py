@@ -5,12 +5,14 @@ from collections.abc import Callable, Mapping, Sequence
 from trimtab.evaluate.action import MARKERS_ONLY, Wording
 from trimtab.evaluate.confidence.answer_tokens import answer_tokens, least_token
 from trimtab.evaluate.confidence.choice import choice
-from trimtab.evaluate.confidence.instrument import Instrument
+from trimtab.evaluate.confidence.instrument import Instrument, Pair
 from trimtab.evaluate.confidence.p_true import p_true
 from trimtab.evaluate.confidence.stated import stated
 from trimtab.evaluate.probes import Confidence, confidence_of
 from trimtab.evaluate.transcript import Transcript
 from trimtab.records import Case, UserError
+
+__all__ = ["SOURCES", "Confidence", "Instrument", "Pair", "confidences"]
 
 Source = Callable[[Sequence[Case], Mapping[str, Transcript], Instrument | None, Wording], dict[str, Confidence]]
 """Cases and their transcripts -> case id -> confidence; a case it says nothing of is left out."""

@@ -73,24 +73,23 @@ class Drift:
         return plain | {"moved": self.moved, "shifts": shifts, "changes": [one.to_json() for one in self.changes]}
 
 
-def drift(before: Scorecard, after: Scorecard, level: float = 0.95, draws: int = 500, seed: int = 0) -> Drift:
+def style_drift(before: Scorecard, after: Scorecard, level: float = 0.95, draws: int = 500, seed: int = 0) -> Drift:
     """How the manner of ``after`` lies from that of ``before``, over the cases that both answered in words; pure.
 
     Raises UserError where the scorecards are of different suites, or have no such case in common.
     """
     changes = [change for change in compare(before, after, level) if change.metric in DRIFTING]
-    old, new = before.manner, after.manner
-    names = [name for name in old if name in new and name != "opening"]
-    ids = sorted(old["opening"].keys() & new["opening"].keys()) if "opening" in old and "opening" in new else []
-    if not ids or not names:
+    ids = sorted(set(before.manner.get("cases", ())) & set(after.manner.get("cases", ())))
+    if not ids:
         raise UserError(
             "the scorecards have no answers in common to compare the manner of",
             field="manner",
             fix="Evaluate both releases again, on cases that they answer in words",
         )
-    table = [np.array([[float(card[name][case]) for name in names] for case in ids]) for card in (old, new)]
+    names = [name for name in before.manner["features"] if name in after.manner["features"]]
+    table = [_table(card, names, ids) for card in (before, after)]
     clusters = [after.clusters.get(case, case) for case in ids]
-    test = _together(*table, clusters, draws, seed)
+    test = _together(table[0], table[1], clusters, draws, seed)
     shifts = [_shift(name, table[0][:, i], table[1][:, i], clusters, level, len(names)) for i, name in enumerate(names)]
     return Drift(
         before=before.release,
@@ -99,8 +98,8 @@ def drift(before: Scorecard, after: Scorecard, level: float = 0.95, draws: int =
         distance=test[0],
         p_value=test[1],
         shifts=tuple(sorted(shifts, key=lambda one: (-abs(one.effect or 0.0), one.feature))),
-        opening_before=_commonest([old["opening"][case] for case in ids]),
-        opening_after=_commonest([new["opening"][case] for case in ids]),
+        opening_before=_commonest(before, ids),
+        opening_after=_commonest(after, ids),
         changes=tuple(changes),
         level=level,
     )
@@ -109,7 +108,9 @@ def drift(before: Scorecard, after: Scorecard, level: float = 0.95, draws: int =
 def drift_series(cards: Sequence[Scorecard], level: float = 0.95, draws: int = 500, seed: int = 0) -> tuple[Drift, ...]:
     """Each later scorecard's drift from the first (π0's), in order; those of another suite are left out."""
     first, later = cards[0], cards[1:]
-    return tuple(drift(first, card, level, draws, seed) for card in later if card.suite_digest == first.suite_digest)
+    return tuple(
+        style_drift(first, card, level, draws, seed) for card in later if card.suite_digest == first.suite_digest
+    )
 
 
 def _together(before: Any, after: Any, clusters: Sequence[str], draws: int, seed: int) -> tuple[float, float]:
@@ -139,5 +140,14 @@ def _shift(name: str, before: Any, after: Any, clusters: Sequence[str], level: f
     )
 
 
-def _commonest(openings: Sequence[object]) -> float:
-    return max(Counter(openings).values()) / len(openings)
+def _table(card: Scorecard, names: Sequence[str], ids: Sequence[str]) -> Any:
+    """[cases, features]."""
+    row = {case: i for i, case in enumerate(card.manner["cases"])}
+    columns = np.array([card.manner["features"][name] for name in names], dtype=np.float64)
+    return columns[:, [row[case] for case in ids]].T
+
+
+def _commonest(card: Scorecard, ids: Sequence[str]) -> float:
+    """Share of the answers that open as most of them do."""
+    key = dict(zip(card.manner["cases"], card.manner["openings"], strict=True))
+    return max(Counter(key[case] for case in ids).values()) / len(ids)

@@ -3,6 +3,7 @@
 import hashlib
 import math
 from collections.abc import Mapping
+from typing import Any
 
 from trimtab.evaluate.suite import is_redteam
 from trimtab.evaluate.transcript import Transcript
@@ -79,12 +80,12 @@ def spoken_answers(cases: Mapping[str, Case], transcripts: Mapping[str, Transcri
     return found
 
 
-def manner_of(cases: Mapping[str, Case], answers: Mapping[str, str]) -> dict[str, dict[str, float | str]]:
-    """What a scorecard keeps of its answers' manner, feature or ``opening`` -> case id -> value: no text."""
-    found: dict[str, dict[str, float | str]] = {}
+def manner_of(cases: Mapping[str, Case], answers: Mapping[str, str]) -> dict[str, Any]:
+    """What a scorecard keeps of its answers' manner, case by case and without a word of them."""
+    table: dict[str, list[float]] = {}
     for case_id, answer in answers.items():
         question = " ".join(turn.content for turn in cases[case_id].messages if turn.role == "user")
         for name, value in features(answer, question).items():
-            found.setdefault(name, {})[case_id] = round(value, 6)
-        found.setdefault("opening", {})[case_id] = opening(answer)
-    return found
+            table.setdefault(name, []).append(round(value, 5))
+    openings = [opening(answer) for answer in answers.values()]
+    return {"cases": list(answers), "openings": openings, "features": table} if answers else {}

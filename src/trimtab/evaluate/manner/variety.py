@@ -3,8 +3,10 @@
 import hashlib
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
+from typing import Any
 
 import numpy as np
+import numpy.typing as npt
 
 from trimtab.evaluate.config import EvaluateConfig
 from trimtab.evaluate.manner.features import opening
@@ -25,7 +27,7 @@ from trimtab.stats import (
 from trimtab.stats.calibration import Floats
 from trimtab.text import words
 
-Embed = Callable[[Sequence[str]], Floats]
+Embed = Callable[[Sequence[str]], npt.NDArray[Any]]
 """Texts -> [texts, dimensions], rows of length one."""
 _GROUPS = 20
 """Parts of Vendi's jackknife: each leaves one out and costs an eigenvalue problem."""
@@ -86,7 +88,7 @@ def _drawn(answers: Mapping[str, str], config: EvaluateConfig) -> list[str]:
     return sorted(ranked[: config.variety_answers])
 
 
-def _cosines(vectors: Floats) -> Floats:
+def _cosines(vectors: npt.NDArray[Any]) -> Floats:
     rows = np.asarray(vectors, dtype=np.float64)
     kernel: Floats = rows @ rows.T
     np.fill_diagonal(kernel, 1.0)

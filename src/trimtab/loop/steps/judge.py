@@ -69,7 +69,7 @@ def _watched(workspace: Workspace) -> Any:
 
 EVALUATE = Step(
     "evaluate",
-    2,
+    3,
     evaluate,
     needs=("base", "curate", "refresh"),
     sections=("evaluate", "serving", "data"),
