@@ -51,7 +51,10 @@ def number_span(answer: str) -> tuple[int, int] | None:
     """Where the number stands that ``number`` takes for the answer."""
     marked = list(_MARKED.finditer(answer))
     found = marked or list(_NUMBER.finditer(answer))
-    return found[-1].span(1 if marked else 0) if found else None
+    if not found:
+        return None
+    start, end = found[-1].span(1 if marked else 0)
+    return start, start + len(answer[start:end].rstrip(","))
 
 
 def choice_span(answer: str) -> tuple[int, int] | None:

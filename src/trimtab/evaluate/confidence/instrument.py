@@ -33,18 +33,19 @@ class Instrument:
     def answers(self, messages: Sequence[Message], texts: Sequence[str], tools: Sequence[ToolSchema]) -> list[Pair]:
         """The prompt before the assistant's turn, with each text as the beginning of what it says.
 
-        The end of turn that all texts share is left off: "A" and "A because" count alike.
+        The end of turn is left off, so that "A" and "A because" count alike.
         """
         asked = with_system(messages, self.system)
         prompt = self.dialect.encode(asked, tools, reply=True)
-        wholes = [self.dialect.encode((*asked, Message("assistant", text)), tools)[len(prompt) :] for text in texts]
-        ending = _shared_ending(wholes)
-        return [(prompt, whole[: len(whole) - ending]) for whole in wholes]
+
+        def said(text: str) -> list[int]:
+            return self.dialect.encode((*asked, Message("assistant", text)), tools)[len(prompt) :]
+
+        ending = _shared_ending(said("A"), said("B"))
+        return [(prompt, (whole := said(text))[: len(whole) - ending]) for text in texts]
 
 
-def _shared_ending(sequences: Sequence[Sequence[int]]) -> int:
-    """Tokens at the end that all have in common, one at least left to each."""
-    shared = 0
-    while shared < min(map(len, sequences)) - 1 and len({tokens[-1 - shared] for tokens in sequences}) == 1:
-        shared += 1
-    return shared
+def _shared_ending(a: Sequence[int], b: Sequence[int]) -> int:
+    """Tokens that two answers of unlike words end in."""
+    pairs = zip(reversed(a), reversed(b), strict=False)
+    return next((i for i, (one, other) in enumerate(pairs) if one != other), 0)
