@@ -1,23 +1,31 @@
 """`evaluate` and `gate`: measure a release again, and show why the gate decided as it did."""
 
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import click
 
 from trimtab.cli.common import emit, json_option, open_workspace, progress_display, say, workspace_options
 from trimtab.cli.main import EXIT_NO
 
+if TYPE_CHECKING:
+    from trimtab.loop.workspace import Workspace
+
 
 @click.command()
 @click.argument("which", default="stable")
 @click.option("--worst", type=int, default=0, help="Also show so many of the worst answers.")
+@click.option("--drift", is_flag=True, help="Show how the manner of answers moved from π0 and from release to release.")
 @workspace_options
 @json_option
-def evaluate(which: str, worst: int, workspace: Path, overrides: tuple[str, ...], as_json: bool) -> None:
+def evaluate(which: str, worst: int, drift: bool, workspace: Path, overrides: tuple[str, ...], as_json: bool) -> None:
     """Evaluate WHICH on the sealed cases; answers that are known are not asked again."""
     from trimtab.loop.judging import judge_release
 
     found = open_workspace(workspace, overrides)
+    if drift:
+        show_drift(found, which, as_json)
+        return
     with progress_display(quiet=as_json) as progress:
         scorecard = judge_release(found, which, progress)
     if as_json:
@@ -30,6 +38,19 @@ def evaluate(which: str, worst: int, workspace: Path, overrides: tuple[str, ...]
     wrong = sorted(scorecard.cases.get("action_accuracy", {}).items(), key=lambda item: item[1])
     for case, score in wrong[:worst]:
         say(f"\n{case[:12]} (action {score:.0f}): {scorecard.answers.get(case)}")
+
+
+def show_drift(workspace: "Workspace", which: str, as_json: bool) -> None:
+    """The drift panel, a line a release."""
+    from trimtab.loop.drifting import drift_panel
+
+    with progress_display(quiet=as_json) as progress:
+        panel = drift_panel(workspace, which, progress)
+    if as_json:
+        emit(panel.to_json())
+        return
+    for sentence in panel.sentences() or ["no release beside the base model has answered these cases in words"]:
+        say(sentence)
 
 
 @click.command()

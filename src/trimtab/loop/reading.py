@@ -8,6 +8,7 @@ from trimtab.evaluate import Suite, Transcript, Wording, confidences, load_suite
 from trimtab.evaluate.confidence import Instrument, Pair
 from trimtab.evaluate.confidence.temperature import Temperature, fit
 from trimtab.evaluate.manner.positions import Asked, positions
+from trimtab.evaluate.suite import is_redteam
 from trimtab.evaluate.transcribe import KIND
 from trimtab.loop.behaviour import Arm, behaviour_of, toolbox_of
 from trimtab.loop.turn import Context
@@ -79,7 +80,7 @@ def temperatures(context: Context, arm: Arm, wording: Wording, now: float) -> di
 def _fixed(workspace: Workspace, suite: Suite, base: str) -> Asked | None:
     """π0's answers to the suite's first cases, as they were kept when it was judged."""
     behaviour = behaviour_of(workspace, base)
-    cases = sorted(suite.cases, key=lambda case: case.id)[:_FIXED]
+    cases = [case for case in sorted(suite.cases, key=lambda case: case.id)[:_OWN] if not is_redteam(case)][:_FIXED]
     known = {case.id: _known(workspace.store, f"{behaviour.digest}:{case.id}") for case in cases}
     found = {case_id: one for case_id, one in known.items() if one is not None}
     tools = toolbox_of(workspace, Rehearsal()).schemas

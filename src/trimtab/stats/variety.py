@@ -5,6 +5,7 @@ from collections import Counter
 from collections.abc import Hashable, Sequence
 
 import numpy as np
+import numpy.typing as npt
 
 from trimtab.stats.calibration import Floats
 
@@ -64,7 +65,7 @@ def ngram_kernel(texts: Texts, order: int = 4) -> Floats:
     return whole
 
 
-def vendi(kernel: Floats) -> float:
+def vendi(kernel: npt.ArrayLike) -> float:
     """exp(−Σ λ ln λ) over the eigenvalues of K/m (Friedman and Dieng 2023): the number of unlike texts, 1 to m.
 
     K is positive semi-definite with ones on its diagonal. Raises ValueError where it is no such square.
