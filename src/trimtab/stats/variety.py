@@ -1,6 +1,5 @@
 """How unlike one another answers are: distinct n-grams, self-BLEU and the Vendi score, each with its jackknife."""
 
-import math
 from collections import Counter
 from collections.abc import Hashable, Sequence
 
@@ -101,17 +100,16 @@ def _pseudo(whole: float, without: Floats) -> Floats:
 
 
 def _cosines(counts: Sequence[Counter[tuple[Hashable, ...]]]) -> Floats:
-    column: dict[tuple[Hashable, ...], int] = {}
-    for one in counts:
-        for gram in one:
-            column.setdefault(gram, len(column))
+    """Cosine of each two texts' counts; only n-grams that two of them hold take a column."""
+    holders = Counter(gram for one in counts for gram in one)
+    column = {gram: i for i, gram in enumerate(gram for gram, held in holders.items() if held > 1)}
     table = np.zeros((len(counts), max(len(column), 1)))
     for i, one in enumerate(counts):
         for gram, count in one.items():
-            table[i, column[gram]] = count
-    lengths = np.linalg.norm(table, axis=1, keepdims=True)
-    unit = table / np.where(lengths == 0, 1.0, lengths)
-    product: Floats = unit @ unit.T
+            if (place := column.get(gram)) is not None:
+                table[i, place] = count
+    lengths = np.sqrt([max(sum(count**2 for count in one.values()), 1) for one in counts])
+    product: Floats = table @ table.T / np.outer(lengths, lengths)
     return product
 
 
@@ -129,14 +127,7 @@ def _bleus(texts: Texts, order: int) -> tuple[Floats, Floats]:
         logs += np.log(np.where(matched > 0, matched, _EPSILON) / total) / order
         left = matched[:, None] - lost
         logs_without += np.log(np.where(left > 0, left, _EPSILON) / total[:, None]) / order
-    nearest = [_nearest(length, i, ()) for i in range(m)]
-    brevity = np.array([_brevity(length[i], nearest[i]) for i in range(m)])
-    shorter = np.repeat(brevity[:, None], m, axis=1)
-    if m > 2:
-        for i in range(m):
-            for j in np.flatnonzero(length == nearest[i]):
-                if j != i:
-                    shorter[i, j] = _brevity(length[i], _nearest(length, i, (int(j),)))
+    brevity, shorter = _brevities(length)
     return brevity * np.exp(logs), shorter * np.exp(logs_without)
 
 
@@ -163,11 +154,25 @@ def _matches(counts: Sequence[Counter[tuple[Hashable, ...]]]) -> tuple[Floats, F
     return matched, lost
 
 
-def _nearest(length: Floats, i: int, out: tuple[int, ...]) -> float:
-    """Length of the other text nearest in length to text ``i``, the shorter of two."""
-    others = np.delete(length, [i, *out])
-    return float(min(others, key=lambda other: (abs(other - length[i]), other)))
+def _brevities(length: Floats) -> tuple[Floats, Floats]:
+    """Brevity penalty of each text [m], and with text j out [m, m], by the nearest other length, the shorter of two.
+
+    Taking a text out changes it only where that text was the nearest one.
+    """
+    m = len(length)
+    place = np.argsort(length, kind="stable")  # of two as near, the shorter comes first
+    gaps = np.abs(length[:, None] - length[place][None])
+    gaps[place, np.arange(m)] = np.inf
+    first = gaps.argmin(axis=1)
+    brevity = _penalty(length, length[place][first])
+    shorter = np.repeat(brevity[:, None], m, axis=1)
+    if m > 2:
+        rows = np.arange(m)
+        gaps[rows, first] = np.inf
+        shorter[rows, place[first]] = _penalty(length, length[place][gaps.argmin(axis=1)])
+    return brevity, shorter
 
 
-def _brevity(length: float, nearest: float) -> float:
-    return 1.0 if length > nearest else math.exp(1 - nearest / length)
+def _penalty(length: Floats, nearest: Floats) -> Floats:
+    penalty: Floats = np.where(length > nearest, 1.0, np.exp(1 - nearest / length))
+    return penalty
