@@ -2,12 +2,13 @@
 
 import gzip
 import json
+import os
 from pathlib import Path
 from string import ascii_uppercase
 from typing import Any
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from trimtab.evaluate.batteries.choices import choice_case, choice_cases
@@ -17,6 +18,7 @@ from trimtab.records import UserError, case_from_json
 WORDS = st.sampled_from(["grass", "blood", "milk", "coal", "sky", "sand"])
 
 
+@settings(deadline=None)
 @given(st.lists(WORDS, min_size=2, max_size=6, unique=True), st.data())
 def test_the_right_letter_passes_and_any_other_fails(build: Any, options: list[str], data: st.DataObject) -> None:
     right = data.draw(st.integers(0, len(options) - 1))
@@ -55,3 +57,28 @@ def test_a_row_that_is_none_is_named(tmp_path: Path, change: dict[str, Any], fie
     with pytest.raises(UserError) as caught:
         choice_cases(tmp_path / "rows.jsonl", "trivia")
     assert (caught.value.field, caught.value.line) == (field, 1)
+
+
+@pytest.mark.parametrize(
+    ("name", "rows", "options"),
+    [
+        ("commonsenseqa/multiple_choice.jsonl", 739, {5}),
+        ("openbookqa/multiple_choice.jsonl", 303, {4}),
+        ("mmlu_sample/multiple_choice.jsonl.gz", 1733, {4}),
+    ],
+)
+def test_a_real_set_becomes_cases(name: str, rows: int, options: set[int]) -> None:
+    cases = choice_cases(_shared_data() / name, "trivia")
+    assert rows - 20 <= len(cases) <= rows
+    assert {len(case.expected.check["options"]) for case in cases} == options
+    letters = [case.expected.check["letter"] for case in cases]
+    assert all(letters.count(letter) > len(letters) / 10 for letter in "ABCD")
+
+
+def _shared_data() -> Path:
+    named = os.environ.get("TRIMTAB_SHARED_DATA")
+    places = [Path(named)] if named else [parent / "shared" / "data" for parent in Path(__file__).parents]
+    found = next((place for place in places if place.is_dir()), None)
+    if found is None:
+        pytest.skip("no shared data sets here; set TRIMTAB_SHARED_DATA to try the adapter on real rows")
+    return found

@@ -4,7 +4,7 @@ from typing import Any
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from trimtab.stats import brier, brier_split, ece, reliability
@@ -18,6 +18,7 @@ def drawn(n: int, seed: int, over: float = 0.0) -> tuple[Any, Any]:
     return p, rng.random(n) < p - over
 
 
+@settings(deadline=None)
 @given(PAIRS)
 def test_the_bins_hold_every_case_and_give_back_the_calibration_error(pairs: list[tuple[float, bool]]) -> None:
     p, y = [one for one, _ in pairs], [one for _, one in pairs]
@@ -27,6 +28,7 @@ def test_the_bins_hold_every_case_and_give_back_the_calibration_error(pairs: lis
     assert all(0 <= one.low <= one.high <= 1 for one in bins)
 
 
+@settings(deadline=None)
 @given(PAIRS)
 def test_the_split_adds_up_to_the_brier_score(pairs: list[tuple[float, bool]]) -> None:
     p, y = [one for one, _ in pairs], [one for _, one in pairs]
@@ -35,6 +37,7 @@ def test_the_split_adds_up_to_the_brier_score(pairs: list[tuple[float, bool]]) -
     assert min(split.reliability, split.resolution, split.uncertainty) >= 0
 
 
+@settings(deadline=None)
 @given(PAIRS)
 def test_with_a_bin_for_each_confidence_nothing_remains_and_it_is_murphys_sum(pairs: list[tuple[float, bool]]) -> None:
     p = [round(one * 2) / 2 for one, _ in pairs]  # three forecasts, as in Murphy's table

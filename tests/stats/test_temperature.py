@@ -16,7 +16,7 @@ def loss(rows: list[list[float]], chosen: list[int], temperature: float) -> floa
     return -sum(float(np.log(scaled(row, temperature)[i])) for row, i in zip(rows, chosen, strict=True))
 
 
-@settings(max_examples=40)
+@settings(max_examples=40, deadline=None)
 @given(ROWS)
 def test_no_temperature_of_a_fine_grid_is_better(found: list[tuple[list[float], int]]) -> None:
     rows, chosen = [row for row, _ in found], [i for _, i in found]

@@ -10,6 +10,7 @@ from trimtab.stats import energy_distance, paired_energy_test
 ROWS = st.lists(st.tuples(*[st.floats(-5, 5)] * 4), min_size=1, max_size=8)
 
 
+@settings(deadline=None)
 @given(ROWS)
 def test_the_distance_is_the_mean_over_every_pair(rows: list[tuple[float, ...]]) -> None:
     x, y = [row[:2] for row in rows], [row[2:] for row in rows]
@@ -49,7 +50,7 @@ def test_clusters_swap_as_one() -> None:
     assert called["clustered"] <= 8 < called["alone"]
 
 
-@settings(max_examples=20)
+@settings(max_examples=20, deadline=None)
 @given(ROWS)
 def test_a_sample_does_not_differ_from_itself(rows: list[tuple[float, ...]]) -> None:
     found = paired_energy_test(rows, rows, draws=19)

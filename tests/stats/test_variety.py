@@ -56,12 +56,13 @@ def plain_vendi(texts: list[list[str]]) -> float:
     return math.exp(-sum(v * math.log(v) for v in values if v > 1e-12))
 
 
+@settings(deadline=None)
 @given(TEXTS)
 def test_self_bleu_is_the_mean_of_plain_bleus(texts: list[list[str]]) -> None:
     assert self_bleu(texts) == pytest.approx(plain_self_bleu(texts), abs=1e-9)
 
 
-@settings(max_examples=60)
+@settings(max_examples=60, deadline=None)
 @given(MORE)
 def test_its_parts_are_the_plain_jackknife(texts: list[list[str]]) -> None:
     m, whole = len(texts), plain_self_bleu(texts)
@@ -69,13 +70,13 @@ def test_its_parts_are_the_plain_jackknife(texts: list[list[str]]) -> None:
     assert self_bleu_contributions(texts) == pytest.approx(plain, abs=1e-9)
 
 
-@settings(max_examples=60)
+@settings(max_examples=60, deadline=None)
 @given(TEXTS)
 def test_vendi_is_the_entropy_of_the_plain_kernel(texts: list[list[str]]) -> None:
     assert vendi(ngram_kernel(texts)) == pytest.approx(plain_vendi(texts), abs=1e-9)
 
 
-@settings(max_examples=30)
+@settings(max_examples=30, deadline=None)
 @given(MORE)
 def test_vendis_parts_are_the_plain_jackknife_where_each_text_is_a_group(texts: list[list[str]]) -> None:
     m, whole = len(texts), vendi(ngram_kernel(texts))

@@ -41,10 +41,11 @@ def divergence_per_token(
     dtype: str = "float32",
 ) -> list[list[tuple[float, float]]]:
     """``kl_per_token`` with p's own entropy beside it, -Σ_v p(v) log p(v) in nats, from the same pass."""
-    models: list[Any] = [load(folder, dtype=dtype) for folder in (p_folder, q_folder)]
+    folders = (p_folder,) if p_folder == q_folder else (p_folder, q_folder)
+    models: list[Any] = [load(folder, dtype=dtype) for folder in folders]
     sizes = [int(model.get_output_embeddings().weight.shape[0]) for model in models]
-    if sizes[0] != sizes[1]:
-        raise UserError(f"the vocabularies differ ({sizes[0]} and {sizes[1]} tokens), so no KL exists between them")
+    if sizes[0] != sizes[-1]:
+        raise UserError(f"the vocabularies differ ({sizes[0]} and {sizes[-1]} tokens), so no KL exists between them")
     if any(not prompt for prompt, _ in pairs):
         raise UserError("a prompt is empty", expected="at least one token before each completion")
     sides = [_Side(model) for model in models]
@@ -54,8 +55,8 @@ def divergence_per_token(
             prompt, completion = pairs[i]
             if completion:
                 ids, keep = [*prompt, *completion[:-1]], len(completion)
-                p_NV, q_NV = (side.logits(ids, keep) for side in sides)
-                found[i] = list(zip(kl_rows(p_NV, q_NV), entropy_rows(p_NV), strict=True))
+                logits = [side.logits(ids, keep) for side in sides]  # once where both are one model
+                found[i] = list(zip(kl_rows(logits[0], logits[-1]), entropy_rows(logits[0]), strict=True))
     return found
 
 

@@ -1,6 +1,11 @@
 """The ``evaluate`` section of ``trimtab.yaml``."""
 
+from typing import Literal
+
 from pydantic import BaseModel, ConfigDict, Field
+
+SourceName = Literal["sequence", "answer_tokens", "least_token", "choice", "p_true", "stated"]
+"""Where confidence may come from: the keys of ``confidence.SOURCES``."""
 
 
 class BatteryConfig(BaseModel):
@@ -23,7 +28,7 @@ class EvaluateConfig(BaseModel):
         default_factory=dict, description="built-in batteries that are asked beside the sealed cases, by name"
     )
     level: float = Field(default=0.95, gt=0, lt=1, description="confidence level of every interval")
-    confidence: tuple[str, ...] = Field(
+    confidence: tuple[SourceName, ...] = Field(
         default=("sequence",), min_length=1, description="where confidence is taken from: names of confidence sources"
     )
     temperature: bool = Field(

@@ -138,7 +138,7 @@ def _judged(context: Context, arm: Arm, suite: Suite, base: str | None) -> Judge
             moved=movement(context, arm, suite, base) if base is not None else None,
             instrument=instrument_of(arm),
             temperatures=temperatures(context, arm, wording, _NOW) if sealed else None,
-            embed=embedding(workspace.config.data),
+            embed=embedding(workspace.config.data) if sealed else None,
             progress=context.progress,
         )
     )

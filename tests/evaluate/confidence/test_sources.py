@@ -3,17 +3,19 @@
 import math
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, get_args
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
+from pydantic import ValidationError
 
 from trimtab.engine import TorchEngine
-from trimtab.evaluate import SOURCES, Instrument, Transcript, confidences
+from trimtab.evaluate import SOURCES, EvaluateConfig, Instrument, Transcript, confidences
 from trimtab.evaluate.batteries.choices import choice_case
 from trimtab.evaluate.confidence.answer_tokens import answer_spans, logprobs_of
 from trimtab.evaluate.confidence.stated import stated_confidence
+from trimtab.evaluate.config import SourceName
 from trimtab.evaluate.probes import was_right
 from trimtab.model import Dialect, tiny_random_model
 from trimtab.records import Ask, Case, Expected, Message, UserError
@@ -106,6 +108,7 @@ def test_answer_tokens_are_the_numbers_own(build: Any, dialect: Dialect) -> None
     assert found["answer_tokens"][case.id].confidence == pytest.approx(0.5)
 
 
+@settings(deadline=None)
 @given(st.text(st.characters(codec="utf-8", exclude_categories=["Cs", "Cc"]), min_size=1, max_size=30), st.data())
 def test_alignment_finds_every_token_that_overlaps_a_span_and_no_other(
     build: Any, dialect: Dialect, text: str, data: st.DataObject
@@ -162,6 +165,7 @@ def test_stated_confidence_is_the_number_or_the_word(text: str, confidence: floa
     assert stated_confidence(text) == confidence
 
 
+@settings(deadline=None)
 @given(st.text(max_size=80))
 def test_whatever_is_said_a_stated_confidence_is_a_probability(text: str) -> None:
     found = stated_confidence(text)
@@ -173,6 +177,12 @@ def test_what_is_right_asks_the_check_too(build: Any) -> None:
     assert was_right(case, build.transcript("It is 4.")) is True
     assert was_right(case, build.transcript("It is 5.")) is False
     assert was_right(case, Transcript(None, "x")) is None
+
+
+def test_the_config_takes_every_source_and_no_other() -> None:
+    assert get_args(SourceName) == tuple(SOURCES)
+    with pytest.raises(ValidationError, match="confidence"):
+        EvaluateConfig.model_validate({"confidence": ["gut"]})
 
 
 def test_a_source_without_its_instrument_says_nothing_and_an_unknown_one_is_named(build: Any) -> None:

@@ -4,7 +4,7 @@ import json
 from typing import Any
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from trimtab.evaluate import EvaluateConfig, Transcript, make_suite, score_suite
@@ -33,6 +33,7 @@ def test_hedges_are_counted_a_hundred_words() -> None:
     assert style_scores("Perhaps " + "word " * 49)["hedges_per_100_words"] == pytest.approx(2.0)
 
 
+@settings(deadline=None)
 @given(st.text(max_size=200), st.text(max_size=60))
 def test_every_feature_of_any_text_is_a_finite_number(text: str, question: str) -> None:
     found = features(text, question)
