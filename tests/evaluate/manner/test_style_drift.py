@@ -78,8 +78,8 @@ def test_a_series_grows_with_the_share_of_bland_answers(build: Any) -> None:
     assert [one.after for one in series] == ["r1", "r2", "r3"]
     distances = [one.distance for one in series]
     assert distances == sorted(distances)
-    varied = [next(change.delta for change in one.changes if change.metric == "vendi") for one in series]
-    assert varied[2] < varied[1] < 0
+    varied = [next(change.delta for change in one.changes if change.metric == "self_bleu") for one in series]
+    assert varied[2] > varied[1] > 0
 
 
 def test_a_mean_that_stays_while_the_spread_shrinks_is_seen(build: Any) -> None:

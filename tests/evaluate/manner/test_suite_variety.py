@@ -38,7 +38,8 @@ def test_each_value_is_the_stats_rooms_own_with_its_interval_around_it() -> None
     }
     assert {name: found[name][0].value for name in plain} == pytest.approx(plain)
     assert all(metric.ci_low <= metric.value <= metric.ci_high for metric, _ in found.values())
-    assert all(metric.n == 40 and len(parts) == 40 for metric, parts in found.values())
+    assert all(metric.n == 40 for metric, _ in found.values())
+    assert {name for name, (_, parts) in found.items() if len(parts) != 40} == {"vendi"}
 
 
 def test_a_bland_model_is_seen_by_each() -> None:
@@ -62,11 +63,11 @@ def test_the_intervals_are_those_of_fresh_suites() -> None:
 def test_the_cap_draws_the_same_cases_for_every_release() -> None:
     config = EvaluateConfig(variety_answers=10)
     one, other = (variety(said, alone(said), config) for said in (answers(50, 2), answers(50, 3)))
-    assert one["vendi"][1].keys() == other["vendi"][1].keys()
-    assert len(one["vendi"][1]) == 10
+    assert one["self_bleu"][1].keys() == other["self_bleu"][1].keys()
+    assert len(one["self_bleu"][1]) == 10
     assert variety(answers(50, 2), alone(answers(50, 2)), EvaluateConfig(variety_answers=10, seed=1))["vendi"][
         1
-    ].keys() != (one["vendi"][1].keys())
+    ].keys() != (one["self_bleu"][1].keys())
 
 
 def test_meanings_are_compared_where_a_model_embeds_them() -> None:

@@ -13,7 +13,7 @@ from trimtab.stats import paired_energy_test, paired_interval
 
 DRIFTING = (
     *("tokens_per_answer", "kl_to_base", "kl_fixed", "entropy", "ead", "distinct_1", "distinct_2", "self_bleu"),
-    *("vendi", "vendi_meaning", "opening_share"),
+    "opening_share",
 )
 """Metrics of a scorecard that say how far a model moved and how varied it still is."""
 _MOST = 500

@@ -29,8 +29,6 @@ from trimtab.text import words
 
 Embed = Callable[[Sequence[str]], npt.NDArray[Any]]
 """Texts -> [texts, dimensions], rows of length one."""
-_GROUPS = 20
-"""Parts of Vendi's jackknife: each leaves one out and costs an eigenvalue problem."""
 
 
 def variety(
@@ -40,8 +38,9 @@ def variety(
     is given) and ``opening_share``, over at most ``variety_answers`` answers.
 
     Which those are hangs on their cases' ids and the seed alone, so releases are compared on the same cases. Each but
-    the last has its jackknife's pseudo-values as parts, and its interval from their spread; they fall or rise with
-    length, so read them beside ``tokens_per_answer``, and Vendi beside its n.
+    the last has its interval from its jackknife's pseudo-values, which are its parts; Vendi has none, because paired
+    differences of its parts called two equal models apart too often. All fall or rise with length, so read them beside
+    ``tokens_per_answer``, and Vendi beside its n.
     """
     kept = {case_id: said for case_id in _drawn(answers, config) if (said := words(answers[case_id]))}
     if len(kept) < 3:
@@ -58,9 +57,9 @@ def variety(
     for name, (value, pseudo) in parts.items():
         found |= _with_interval(name, value, pseudo, mean_interval(pseudo, of, config.level), kept)
     for name, kernel in kernels.items():
-        pseudo = vendi_contributions(kernel, _GROUPS)
-        groups = [i % min(_GROUPS, len(texts)) for i in range(len(texts))]
-        found |= _with_interval(name, vendi(kernel), pseudo, mean_interval(pseudo, groups, config.level), kept)
+        pseudo = vendi_contributions(kernel)
+        made = _with_interval(name, vendi(kernel), pseudo, mean_interval(pseudo, of, config.level), kept)
+        found |= {one: (metric, {}) for one, (metric, _) in made.items()}  # pairs of parts were measured to mislead
     return found | _commonest(kept, answers, clusters, config.level)
 
 
