@@ -78,17 +78,13 @@ def vendi(kernel: npt.ArrayLike) -> float:
 
 
 def vendi_contributions(kernel: npt.ArrayLike) -> Floats:
-    """θ + θ·Σ_k −(1 + ln λ_k) λ_k (m v_ki² − 1): the infinitesimal jackknife's pseudo-values (Jaeckel 1972), mean θ.
+    """The jackknife's pseudo-values, m·θ − (m − 1)·θ₋ᵢ: an eigenvalue problem for each text left out.
 
-    The second part is the derivative of the score along the weight of text i, from one eigenvalue problem.
+    First-order influence values cost one problem and say too little: a standard error of 1.4 where it was 2.0.
     """
     k = np.asarray(kernel, dtype=np.float64)
-    whole, m = vendi(k), len(k)
-    values, vectors = np.linalg.eigh(k / m)
-    kept = values > 1e-12
-    slope = -(1 + np.log(values[kept])) * values[kept]
-    contributions: Floats = whole * (1 + (m * vectors[:, kept] ** 2 - 1) @ slope)
-    return contributions
+    kept = ~np.eye(len(k), dtype=bool)
+    return _pseudo(vendi(k), np.array([vendi(k[np.ix_(row, row)]) for row in kept]))
 
 
 def _grams(text: Sequence[Hashable], n: int) -> Counter[tuple[Hashable, ...]]:
