@@ -18,6 +18,7 @@ if TYPE_CHECKING:
 @click.argument("which", default="stable")
 @click.option("--worst", type=int, default=0, help="Also show so many of the worst answers.")
 @click.option("--dry-run", is_flag=True, help="What the gate will be able to see, without asking anything.")
+@click.option("--drift", is_flag=True, help="Show how the manner of answers moved from π0 and from release to release.")
 @click.option("--inspect", metavar="TASK", help="Run this Inspect task instead: a registered name, or FILE.py@TASK.")
 @click.option("--lm-eval", metavar="TASK", help="Run this lm-eval task instead: a registered name, or FILE.yaml.")
 @click.option("--task-arg", "task_args", multiple=True, metavar="KEY=VALUE", help="An argument of that task.")
@@ -31,6 +32,7 @@ def evaluate(
     which: str,
     worst: int,
     dry_run: bool,
+    drift: bool,
     inspect: str | None,
     lm_eval: str | None,
     task_args: tuple[str, ...],
@@ -52,6 +54,9 @@ def evaluate(
     found = open_workspace(workspace, overrides)
     if dry_run:
         _say_foresight(found, as_json)
+        return
+    if drift:
+        show_drift(found, which, as_json)
         return
     tasks = {"inspect": inspect, "lm-eval": lm_eval}
     asked = [
@@ -95,6 +100,19 @@ def _say_card(card: "Scorecard") -> None:
         interval = f"[{metric.ci_low:.3f}, {metric.ci_high:.3f}]"
         left = f"  {metric.unscored} unscored" if metric.unscored else ""
         say(f"{name:<28} {metric.value:8.3f} {interval:<18} n={metric.n}{left}")
+
+
+def show_drift(workspace: "Workspace", which: str, as_json: bool) -> None:
+    """The drift panel, a line a release."""
+    from trimtab.loop.drifting import drift_panel
+
+    with progress_display(quiet=as_json) as progress:
+        panel = drift_panel(workspace, which, progress)
+    if as_json:
+        emit(panel.to_json())
+        return
+    for sentence in panel.sentences() or ["no release beside the base model has answered these cases in words"]:
+        say(sentence)
 
 
 @click.command()

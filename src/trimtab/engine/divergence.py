@@ -30,20 +30,33 @@ def kl_per_token(
     are visited in the order of a prefix tree, so what neighbours share is computed once. Raises UserError where the
     vocabularies differ or a prompt is empty.
     """
-    models: list[Any] = [load(folder, dtype=dtype) for folder in (p_folder, q_folder)]
+    return [[kl for kl, _ in one] for one in divergence_per_token(p_folder, q_folder, pairs, dtype=dtype)]
+
+
+def divergence_per_token(
+    p_folder: Path,
+    q_folder: Path,
+    pairs: Sequence[tuple[Sequence[int], Sequence[int]]],
+    *,
+    dtype: str = "float32",
+) -> list[list[tuple[float, float]]]:
+    """``kl_per_token`` with p's own entropy beside it, -Σ_v p(v) log p(v) in nats, from the same pass."""
+    folders = (p_folder,) if p_folder == q_folder else (p_folder, q_folder)
+    models: list[Any] = [load(folder, dtype=dtype) for folder in folders]
     sizes = [int(model.get_output_embeddings().weight.shape[0]) for model in models]
-    if sizes[0] != sizes[1]:
-        raise UserError(f"the vocabularies differ ({sizes[0]} and {sizes[1]} tokens), so no KL exists between them")
+    if sizes[0] != sizes[-1]:
+        raise UserError(f"the vocabularies differ ({sizes[0]} and {sizes[-1]} tokens), so no KL exists between them")
     if any(not prompt for prompt, _ in pairs):
         raise UserError("a prompt is empty", expected="at least one token before each completion")
     sides = [_Side(model) for model in models]
-    found: list[list[float]] = [[] for _ in pairs]
+    found: list[list[tuple[float, float]]] = [[] for _ in pairs]
     with torch.inference_mode():
         for i in sorted(range(len(pairs)), key=lambda i: (*pairs[i][0], *pairs[i][1])):
             prompt, completion = pairs[i]
             if completion:
                 ids, keep = [*prompt, *completion[:-1]], len(completion)
-                found[i] = kl_rows(*(side.logits(ids, keep) for side in sides))
+                logits = [side.logits(ids, keep) for side in sides]  # once where both are one model
+                found[i] = list(zip(kl_rows(logits[0], logits[-1]), entropy_rows(logits[0]), strict=True))
     return found
 
 
@@ -56,6 +69,16 @@ def kl_rows(p_NV: Tensor, q_NV: Tensor) -> list[float]:
             for rows in (p_NV[start : start + _CHUNK], q_NV[start : start + _CHUNK])
         )
         found += (p.exp() * (p - q)).sum(1).tolist()
+    return found
+
+
+def entropy_rows(p_NV: Tensor) -> list[float]:
+    """-Σ_v p(v) log p(v) of each row of logits [N, V], in float32 or better."""
+    found: list[float] = []
+    for start in range(0, len(p_NV), _CHUNK):
+        rows = p_NV[start : start + _CHUNK]
+        p = (rows if rows.dtype == torch.float64 else rows.float()).log_softmax(1)
+        found += torch.special.entr(p.exp()).sum(1).tolist()
     return found
 
 

@@ -43,7 +43,7 @@ def record(scorer: Scorer, sequences: Sequence[Pair]) -> dict[str, Any]:
     """Log-probs of each ``(prompt_ids, completion_ids)``, as JSON that a release keeps."""
     rows = [
         {"prompt": list(prompt), "completion": list(completion), "logprobs": logprobs}
-        for (prompt, completion), logprobs in zip(sequences, _scores(scorer, sequences), strict=True)
+        for (prompt, completion), logprobs in zip(sequences, score_all(scorer, sequences), strict=True)
     ]
     return {"weights": scorer.weights, "sequences": rows}
 
@@ -69,7 +69,8 @@ def served_as_trained(scorer: Scorer, recorded: Mapping[str, Any]) -> float:
     return replay(scorer, recorded).mean
 
 
-def _scores(scorer: Scorer, pairs: Sequence[Pair]) -> list[list[float]]:
+def score_all(scorer: Scorer, pairs: Sequence[Pair]) -> list[list[float]]:
+    """Log-probs of each pair's completion, at once where the scorer can."""
     if isinstance(scorer, _ScoresMany):
         return scorer.score_many(pairs)
     return [scorer.score(prompt, completion) for prompt, completion in pairs]

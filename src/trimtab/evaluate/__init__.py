@@ -6,6 +6,7 @@ from trimtab.evaluate.batteries import BATTERIES, make_battery
 from trimtab.evaluate.card import SCORING, score_suite
 from trimtab.evaluate.checks import CHECKS
 from trimtab.evaluate.compare import Change, compare
+from trimtab.evaluate.confidence import SOURCES, Instrument, confidences
 from trimtab.evaluate.config import BatteryConfig, EvaluateConfig
 from trimtab.evaluate.drift import kl_to_base
 from trimtab.evaluate.grounding import (
@@ -19,6 +20,7 @@ from trimtab.evaluate.grounding import (
     fidelity,
     supported,
 )
+from trimtab.evaluate.manner import Drift, Shift, drift_series, style_drift
 from trimtab.evaluate.membership import Membership, membership, min_k_plus_plus
 from trimtab.evaluate.metrics import kind_of
 from trimtab.evaluate.probes import Confidence, confidence_of, observed_action, score_case
@@ -32,16 +34,20 @@ __all__ = [
     "BATTERIES",
     "CHECKS",
     "SCORING",
+    "SOURCES",
     "BatteryConfig",
     "Change",
     "Citing",
     "Confidence",
+    "Drift",
     "EntailmentConfig",
     "Entails",
     "EvaluateConfig",
+    "Instrument",
     "Lexical",
     "Membership",
     "Pair",
+    "Shift",
     "Suite",
     "Transcript",
     "Wording",
@@ -53,6 +59,8 @@ __all__ = [
     "classify",
     "compare",
     "confidence_of",
+    "confidences",
+    "drift_series",
     "evaluate",
     "fidelity",
     "kind_of",
@@ -68,6 +76,7 @@ __all__ = [
     "score_case",
     "score_suite",
     "served_action",
+    "style_drift",
     "supported",
     "transcribe",
     "transcript_from_json",

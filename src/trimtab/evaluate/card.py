@@ -5,16 +5,21 @@ from dataclasses import dataclass
 from functools import cached_property
 
 from trimtab.evaluate.action import MARKERS_ONLY, Wording
+from trimtab.evaluate.confidence import Confidence, confidences
+from trimtab.evaluate.confidence.metrics import calibrations, diagrams
+from trimtab.evaluate.confidence.temperature import Temperature
 from trimtab.evaluate.config import DEFAULTS, EvaluateConfig
 from trimtab.evaluate.grounding import grounding_notes
-from trimtab.evaluate.metrics import Scores, is_attack, mean_metric
+from trimtab.evaluate.manner import manner_of, spoken_answers, style_columns, variety
+from trimtab.evaluate.manner.variety import Embed
+from trimtab.evaluate.metrics import Scores, is_attack, is_mean, mean_metric
 from trimtab.evaluate.probes import observed_action, score_case
 from trimtab.evaluate.suite import Suite, is_redteam
 from trimtab.evaluate.transcript import Transcript
-from trimtab.evaluate.whole import calculator, calibration, diversity
+from trimtab.evaluate.whole import calculator, diversity
 from trimtab.records import ACTIONS, Action, Case, Metric, Scorecard
 
-SCORING = 4
+SCORING = 5
 """Raised whenever equal answers would be scored otherwise than before: scorecards that are kept go stale by it."""
 Judged = Mapping[str, Mapping[str, float | None]]
 """Metric -> case id -> what a judge said; None: it could not say."""
@@ -31,25 +36,37 @@ def score_suite(
     wording: Wording = MARKERS_ONLY,
     kl_to_base: Scores | None = None,
     judged: Judged | None = None,
+    moved: Mapping[str, Scores] | None = None,
+    confidence: Mapping[str, Mapping[str, Confidence]] | None = None,
+    temperatures: Mapping[str, Temperature] | None = None,
+    embed: Embed | None = None,
 ) -> Scorecard:
     """The scorecard of one release on one suite; pure.
 
-    ``kl_to_base``: case id -> mean full-vocabulary KL a token. ``judged``: metrics by a judge. Per-case scores are kept
-    for paired comparison: for the ECE its influence values (their mean is the ECE), for the EAD its jackknife
-    pseudo-values (their mean is the bias-corrected EAD). A metric that no case could be scored for is absent, which a
-    gate takes as failed. ``unscored`` is the share of cases that were cut off or ended by an error.
+    ``kl_to_base``: case id -> mean full-vocabulary KL a token. ``judged``: metrics by a judge. ``moved``: further
+    per-case scores of how far the release moved, by metric. ``confidence``: source -> case id -> confidence, where some
+    need a model to read; else those that transcripts alone give. ``temperatures``: source -> what its confidences are
+    scaled by. Per-case scores are kept for paired comparison: for the ECE its influence values (their mean is the
+    ECE), for the EAD its jackknife pseudo-values (their mean is the bias-corrected EAD). A metric that no case could be
+    scored for is absent, which a gate takes as failed. ``unscored`` is the share of cases that were cut off or ended by
+    an error.
     """
     scoring = _Scoring(suite, transcripts, config, wording, judged or {})
-    columns = scoring.columns(kl_to_base or {})
-    metrics = {name: metric for name, scores in columns.items() if (metric := scoring.mean(name, scores))}
     quality = {case_id: one for case_id, one in transcripts.items() if case_id in scoring.quality}
+    answers = spoken_answers(scoring.quality, quality)
+    columns = scoring.columns({"kl_to_base": kl_to_base or {}, **(moved or {}), **style_columns(answers)})
+    metrics = {name: metric for name, scores in columns.items() if (metric := scoring.mean(name, scores))}
+    if confidence is None:
+        confidence = confidences(config.confidence, tuple(scoring.quality.values()), quality, None, wording)
+    scale = temperatures or {}
     for found in (
-        calibration(scoring.quality, quality, wording, scoring.clusters, config),
+        calibrations(confidence, scoring.clusters, config, scale),
         diversity(quality, vocab_size, scoring.clusters, config.level),
         calculator(scoring.quality, columns, scoring.clusters, config.level),
+        variety(answers, scoring.clusters, config, embed),
     ):
         metrics |= {name: metric for name, (metric, _) in found.items()}
-        columns |= {name: scores for name, (_, scores) in found.items()}
+        columns |= {name: scores for name, (_, scores) in found.items() if scores}
     return Scorecard(
         suite=suite.name,
         suite_digest=suite.digest,
@@ -59,6 +76,8 @@ def score_suite(
         clusters=scoring.clusters,
         slices=scoring.slices(columns) | scoring.action_slices(),
         answers={case.id: scoring.answer(case) for case in suite.cases} if config.keep_answers else {},
+        calibration=diagrams(confidence, config, scale),
+        manner=manner_of(scoring.quality, answers),
     )
 
 
@@ -105,7 +124,7 @@ class _Scoring:
             if (one := self.transcripts[case_id]).scored and one.outcome is not None
         }
 
-    def columns(self, kl_to_base: Scores) -> dict[str, dict[str, float]]:
+    def columns(self, moved: Mapping[str, Scores]) -> dict[str, dict[str, float]]:
         """Metric -> case id -> score."""
         found: dict[str, dict[str, float]] = {}
         for case in self.suite.cases:
@@ -113,8 +132,8 @@ class _Scoring:
                 found.setdefault(name, {})[case.id] = score
         for name, said in self.judged.items():
             found[name] = {case_id: score for case_id, score in said.items() if score is not None}
-        extra = {"unscored": self.left_out, "kl_to_base": dict(kl_to_base)}
-        return found | {name: scores for name, scores in extra.items() if scores}
+        extra = {"unscored": self.left_out, **moved}
+        return found | {name: dict(scores) for name, scores in extra.items() if scores}
 
     def mean(self, name: str, scores: Scores) -> Metric | None:
         batteries = {self.batteries[case_id] for case_id in scores}
@@ -134,7 +153,7 @@ class _Scoring:
             for label in SLICES:
                 if (value := case.labels.get(label)) is not None:
                     members.setdefault(f"{label}={value}", set()).add(case.id)
-        plain = {name: scores for name, scores in columns.items() if name not in ("ece", "ead")}
+        plain = {name: scores for name, scores in columns.items() if is_mean(name)}
         return {name: self._means(_within(plain, members[name])) for name in sorted(members)}
 
     def action_slices(self) -> dict[str, dict[str, Metric]]:

@@ -33,7 +33,7 @@ def kl_to_base(
     pairs: list[Pair] = []
     owners: list[str] = []
     for case in cases:
-        for pair in _pairs(case, transcripts[case.id], dialect, system, tools):
+        for pair in turn_pairs(case, transcripts[case.id], dialect, system, tools):
             pairs.append(pair)
             owners.append(case.id)
     found: dict[str, list[float]] = {}
@@ -42,7 +42,7 @@ def kl_to_base(
     return {case_id: sum(values) / len(values) for case_id, values in found.items() if values}
 
 
-def _pairs(
+def turn_pairs(
     case: Case, transcript: Transcript, dialect: Dialect, system: str, tools: Sequence[ToolSchema]
 ) -> list[Pair]:
     """Each generated turn's prompt and completion, its end-of-turn token included."""

@@ -23,11 +23,33 @@ class Kind:
 
 
 _SHARE = Kind("share")
+_SOURCES = ("_answer_tokens", "_least_token", "_choice", "_p_true", "_stated")
+_WHOLE = frozenset({"ece", "ece_width", "ece_scaled", "ead", "distinct_1", "distinct_2", "self_bleu"})
+_WHOLE |= {"vendi", "vendi_meaning", "opening_share"}
 _KINDS = {
     "tokens_per_answer": Kind("tokens", "none", 0.0, None),
     "kl_to_base": Kind("nats/token", "lower", 0.0, None),
     "ece": Kind("", "lower"),
+    "ece_width": Kind("", "lower"),
+    "ece_scaled": Kind("", "lower"),
     "brier": Kind("", "lower"),
+    "brier_scaled": Kind("", "lower"),
+    "brier_reliability": Kind("", "lower"),
+    "brier_resolution": Kind("", "higher"),
+    "overconfidence": Kind("", "none", -1.0, 1.0),
+    "expected_ece": Kind("", "none"),
+    "kl_fixed": Kind("nats/token", "lower", 0.0, None),
+    "entropy": Kind("nats/token", "none", 0.0, None),
+    "hedges_per_100_words": Kind("per 100 words", "none", 0.0, 100.0),
+    "citations_per_answer": Kind("citations", "none", 0.0, None),
+    "list_rate": Kind("share", "none"),
+    "markdown_rate": Kind("share", "none"),
+    "opening_share": Kind("share", "lower"),
+    "distinct_1": Kind("share", "higher"),
+    "distinct_2": Kind("share", "higher"),
+    "self_bleu": Kind("", "lower"),
+    "vendi": Kind("answers", "higher", 1.0, None),
+    "vendi_meaning": Kind("answers", "higher", 1.0, None),
     "ead": Kind("", "higher", 0.0, None),
     "attack_success": Kind("share", "lower"),
     "unscored": Kind("share", "lower"),
@@ -41,8 +63,19 @@ _KINDS = {
 
 
 def kind_of(metric: str) -> Kind:
-    """The kind of a metric by name; ``attack_success_s1`` and its like are of ``attack_success``'s."""
-    return _KINDS.get("attack_success" if is_attack(metric) else metric, _SHARE)
+    """The kind of a metric by name; ``attack_success_s1`` is of ``attack_success``'s, ``ece_choice`` of ``ece``'s."""
+    return _KINDS.get("attack_success" if is_attack(metric) else _plain(metric), _SHARE)
+
+
+def is_mean(metric: str) -> bool:
+    """Whether the metric is a mean over cases, so that some of them have one too."""
+    return _plain(metric) not in _WHOLE
+
+
+def _plain(metric: str) -> str:
+    """The metric without the source of confidence that its name ends in."""
+    ends = (metric.removesuffix(end) for end in _SOURCES if metric.endswith(end))
+    return next((plain for plain in ends if plain in _KINDS), metric)
 
 
 def is_attack(metric: str) -> bool:

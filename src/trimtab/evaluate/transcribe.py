@@ -33,7 +33,7 @@ async def transcribe(
     One failing case is an outcome, not a crash; where every case fails, the first one's error is raised.
     """
     questions = {case.question: case for case in cases}
-    known = _known(questions, store, behaviour)
+    known = recall(store, behaviour, questions.values())
     open_ = {question: case for question, case in questions.items() if question not in known}
     progress = progress or Silent()
     progress.start("evaluate", len(open_))
@@ -54,11 +54,11 @@ async def transcribe(
     return {case.id: done[case.question] for case in cases}
 
 
-def _known(questions: Iterable[str], store: Store | None, behaviour: str) -> dict[str, Transcript]:
+def recall(store: Store | None, behaviour: str, cases: Iterable[Case]) -> dict[str, Transcript]:
     """Question -> the transcript that is kept of it."""
     if store is None or not behaviour:
         return {}
-    rows = {question: store.get(KIND, f"{behaviour}:{question}") for question in questions}
+    rows = {case.question: store.get(KIND, f"{behaviour}:{case.question}") for case in cases}
     return {question: transcript_from_json(row) for question, row in rows.items() if row is not None}
 
 

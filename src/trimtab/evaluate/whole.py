@@ -1,56 +1,15 @@
-"""Metrics of a whole suite that are no mean over cases: calibration error and diversity."""
+"""Metrics of a whole suite that are no mean over cases: EAD here, calibration and variety in rooms of their own."""
 
 from collections.abc import Mapping
 
-from trimtab.evaluate.action import Wording
 from trimtab.evaluate.batteries.math import calculator_gain
-from trimtab.evaluate.config import EvaluateConfig
 from trimtab.evaluate.metrics import mean_metric, metric_of
-from trimtab.evaluate.probes import confidence_of
 from trimtab.evaluate.transcript import Transcript
 from trimtab.records import Case, Metric
-from trimtab.stats import (
-    Interval,
-    bootstrap_interval,
-    ead,
-    ead_contributions,
-    ece,
-    ece_contributions,
-    mean_interval,
-)
+from trimtab.stats import Interval, ead, ead_contributions, mean_interval
 
 Found = dict[str, tuple[Metric, dict[str, float]]]
 """Metric name -> the metric, and per case its part."""
-
-
-def calibration(
-    cases: Mapping[str, Case],
-    transcripts: Mapping[str, Transcript],
-    wording: Wording,
-    clusters: Mapping[str, str],
-    config: EvaluateConfig,
-) -> Found:
-    """``ece`` (bootstrapped) and ``brier``, of confidence in what was done against its being right."""
-    judged = {case_id: confidence_of(case, transcripts[case_id], wording) for case_id, case in cases.items()}
-    sure = {case_id: one for case_id, one in judged.items() if one is not None}
-    if not sure:
-        return {}
-    p, y = [one.confidence for one in sure.values()], [float(one.correct) for one in sure.values()]
-    interval = bootstrap_interval(
-        (p, y),
-        lambda a, b: ece(a, b, config.bins),
-        [clusters[case_id] for case_id in sure],
-        config.bootstrap_draws,
-        config.seed,
-        config.level,
-    )
-    parts = dict(zip(sure, ece_contributions(p, y, config.bins).tolist(), strict=True))
-    squares = {case_id: (one.confidence - one.correct) ** 2 for case_id, one in sure.items()}
-    found = {
-        "ece": (metric_of("ece", interval), parts),
-        "brier": (mean_metric("brier", squares, clusters, config.level), squares),
-    }
-    return {name: (metric, scores) for name, (metric, scores) in found.items() if metric is not None}
 
 
 def calculator(

@@ -48,7 +48,12 @@ def meaning(config: CurateConfig) -> Embed | None:
     None where meanings are not to be compared or no model is named. Called, it raises UserError where the model
     cannot be had.
     """
-    if config.dedupe.semantic is None or not config.embeddings:
+    return embedding(config) if config.dedupe.semantic is not None else None
+
+
+def embedding(config: CurateConfig) -> Embed | None:
+    """What embeds texts with the model of ``data.embeddings``, open only while it does; None where it names none."""
+    if not config.embeddings:
         return None
 
     def embed(texts: Sequence[str]) -> Vectors:

@@ -9,20 +9,12 @@ from pathlib import Path
 
 from trimtab.curate import import_cases, is_sealed, read_header, sealed_path
 from trimtab.engine import Engine, prove, record, served_as_trained
-from trimtab.evaluate import (
-    SCORING,
-    Suite,
-    Transcript,
-    Wording,
-    evaluate,
-    kl_to_base,
-    load_suite,
-    make_battery,
-    make_suite,
-)
+from trimtab.evaluate import SCORING, Suite, Wording, evaluate, load_suite, make_battery, make_suite
 from trimtab.guard import Policy, load_policy
 from trimtab.loop.behaviour import Arm, behaviour_of, open_arm, toolbox_of
+from trimtab.loop.embedding import embedding
 from trimtab.loop.policy_texts import policy_texts
+from trimtab.loop.reading import instrument_of, movement, temperatures
 from trimtab.loop.shards import TEXT_KEY, current_user, judging, shard_digest
 from trimtab.loop.turn import Context
 from trimtab.loop.workspace import Workspace
@@ -48,7 +40,6 @@ _NOW = 1_790_000_000.0
 BASE = "base"
 """What π0 is called where a release is asked for."""
 _KIND = "judged"
-_DRIFT_CASES = 40
 _PROBES = 6
 """Sequences on which served = trained is checked."""
 
@@ -152,15 +143,8 @@ def judged(store: Store, key: str) -> Judged | None:
 def _judged(context: Context, arm: Arm, suite: Suite, base: str | None) -> Judged:
     workspace, store = context.workspace, context.workspace.store
     folder = store.artefacts.path(arm.behaviour.model)
-
-    def drift(transcripts: Mapping[str, Transcript]) -> Mapping[str, float]:
-        assert base is not None
-        cases = sorted(suite.cases, key=lambda case: case.id)[:_DRIFT_CASES]
-        schemas = arm.assistant.toolbox.schemas
-        return kl_to_base(
-            folder, store.artefacts.path(base), cases, transcripts, system=arm.behaviour.system_prompt, tools=schemas
-        )
-
+    wording = wording_of(load_policy(workspace.path(workspace.config.files.policy)), workspace)
+    sealed = base is not None  # the development part gives temperatures and is not judged by them
     scorecard = asyncio.run(
         evaluate(
             arm.assistant,
@@ -170,8 +154,11 @@ def _judged(context: Context, arm: Arm, suite: Suite, base: str | None) -> Judge
             vocab_size=len(load_tokenizer(folder)),
             now=_NOW,
             store=store,
-            wording=wording_of(load_policy(workspace.path(workspace.config.files.policy)), workspace),
-            drift=drift if base is not None and base != arm.behaviour.model else None,
+            wording=wording,
+            moved=movement(context, arm, suite, base) if base is not None else None,
+            instrument=instrument_of(arm),
+            temperatures=temperatures(context, arm, wording, _NOW) if sealed else None,
+            embed=embedding(workspace.config.data) if sealed else None,
             progress=context.progress,
             root=workspace.root,
         )

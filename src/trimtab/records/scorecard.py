@@ -28,6 +28,8 @@ class Scorecard:
     """What one release scored. ``cases``: metric -> case id -> score. ``slices``: slice -> metric -> Metric.
 
     ``clusters``: case id -> cluster, for cases that share a scenario. ``answers``: case id -> transcript.
+    ``calibration``: source of confidence -> bins of its reliability diagram. ``manner``: the ``cases`` that were
+    answered in words, the key of each one's ``opening``, and ``features`` of style -> a value for each.
     """
 
     suite: str
@@ -38,6 +40,8 @@ class Scorecard:
     clusters: Mapping[str, str] = field(default_factory=dict)
     slices: Mapping[str, Mapping[str, Metric]] = field(default_factory=dict)
     answers: Mapping[str, Any] = field(default_factory=dict)
+    calibration: Mapping[str, Any] = field(default_factory=dict)
+    manner: Mapping[str, Any] = field(default_factory=dict)
 
     def to_json(self) -> dict[str, Any]:
         return {
@@ -52,6 +56,8 @@ class Scorecard:
                 for slice_name, metrics in self.slices.items()
             },
             "answers": dict(self.answers),
+            **({"calibration": dict(self.calibration)} if self.calibration else {}),
+            **({"manner": dict(self.manner)} if self.manner else {}),
         }
 
 
@@ -70,4 +76,6 @@ def scorecard_from_json(row: Mapping[str, Any]) -> Scorecard:
         clusters=row["clusters"],
         slices={name: metrics(rows) for name, rows in row["slices"].items()},
         answers=row["answers"],
+        calibration=row.get("calibration", {}),
+        manner=row.get("manner", {}),
     )

@@ -18,15 +18,23 @@ from trimtab.stats.interval import (
     wilson,
 )
 from trimtab.stats.multiple import holm
-from trimtab.stats.overlap import distinct, self_bleu
 from trimtab.stats.paired_logistic import fit_paired_logistic, held_out_logits
 from trimtab.stats.pass_at_k import pass_at_k
 from trimtab.stats.power import design_effect, detectable, needed_n, paired_deviation, power_of
 from trimtab.stats.quantiles import normal_quantile, t_quantile
 from trimtab.stats.ranking import auc_interval
-from trimtab.stats.reliability import Bin, BrierSplit, brier_split, reliability
-from trimtab.stats.temperature import fit_temperature, tempered
-from trimtab.stats.vendi import vendi, vendi_of
+from trimtab.stats.reliability import Bin, BrierSplit, brier_split, null_ece, reliability
+from trimtab.stats.temperature import fit_softmax_temperature, fit_temperature, log_odds, scaled
+from trimtab.stats.two_sample import TwoSample, energy_distance, paired_energy_test
+from trimtab.stats.variety import (
+    distinct,
+    distinct_contributions,
+    ngram_kernel,
+    self_bleu,
+    self_bleu_contributions,
+    vendi,
+    vendi_contributions,
+)
 
 __all__ = [
     "BettingTest",
@@ -39,6 +47,7 @@ __all__ = [
     "Measurement",
     "RatioTest",
     "Threshold",
+    "TwoSample",
     "Wealth",
     "auc_interval",
     "best_threshold",
@@ -51,34 +60,42 @@ __all__ = [
     "detectable",
     "difference_interval",
     "distinct",
+    "distinct_contributions",
     "ead",
     "ead_contributions",
     "ece",
     "ece_contributions",
     "effective_number",
+    "energy_distance",
     "expected_ece",
     "fit_paired_logistic",
+    "fit_softmax_temperature",
     "fit_temperature",
     "held_out_logits",
     "holm",
     "krippendorff_alpha",
     "krippendorff_interval",
+    "log_odds",
     "mean_interval",
     "needed_n",
+    "ngram_kernel",
     "nominal_alpha",
     "normal_quantile",
+    "null_ece",
     "p_value",
     "pair_auc",
     "paired_deviation",
+    "paired_energy_test",
     "paired_interval",
     "paired_p_value",
     "pass_at_k",
     "power_of",
     "reliability",
+    "scaled",
     "self_bleu",
+    "self_bleu_contributions",
     "t_quantile",
-    "tempered",
     "vendi",
-    "vendi_of",
+    "vendi_contributions",
     "wilson",
 ]

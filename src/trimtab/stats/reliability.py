@@ -1,16 +1,19 @@
-"""Where confidence and accuracy part: the reliability diagram with its band, and the Brier score's split."""
+"""How confidence and accuracy lie side by side: the diagram's bins with their band, and the Brier score's split."""
 
 from dataclasses import dataclass
 
 import numpy as np
 
 from trimtab.stats.calibration import Values, bins_of, checked
+from trimtab.stats.interval import Interval
 
 
 @dataclass(frozen=True, slots=True)
 class Bin:
-    """``confidence`` and ``accuracy``: means over the bin's ``n`` cases. ``low``, ``high``: the band in which the
-    accuracy of a perfectly calibrated model would lie."""
+    """``n`` cases of mean ``confidence`` of which the share ``accuracy`` is right.
+
+    ``low`` and ``high``: where the accuracy of a perfectly calibrated model with these confidences would lie.
+    """
 
     confidence: float
     accuracy: float
@@ -21,60 +24,69 @@ class Bin:
 
 @dataclass(frozen=True, slots=True)
 class BrierSplit:
-    """``reliability`` − ``resolution`` + ``uncertainty`` + ``within`` is the Brier score, exactly.
+    """Brier = reliability − resolution + uncertainty + remainder, to the last digit.
 
-    ``within``: what binning hides, the variance of confidence inside bins less twice its covariance with outcomes.
+    ``reliability`` (0 is best) is what recalibration would win, ``resolution`` (more is better) how far the bins'
+    accuracies lie apart, ``remainder`` what is lost by taking each bin's mean confidence for its cases' own.
     """
 
     reliability: float
     resolution: float
     uncertainty: float
-    within: float
+    remainder: float
 
 
 def reliability(
-    confidence: Values,
-    correct: Values,
-    bins: int = 15,
-    level: float = 0.95,
-    draws: int = 1000,
-    seed: int = 0,
-    equal_mass: bool = True,
+    confidence: Values, correct: Values, bins: int = 15, level: float = 0.95, draws: int = 1000, seed: int = 0
 ) -> tuple[Bin, ...]:
-    """The diagram's bins from low to high confidence, those of ``ece``.
+    """The occupied bins of equal count in order of confidence, each with its consistency band (Bröcker and Smith 2007).
 
-    The band holds ``level`` of what each bin's accuracy would be if outcomes were drawn with the confidences as their
-    probabilities (consistency resampling, Bröcker and Smith 2007, for the confidences as they are). Raises ValueError
-    as ``ece`` does.
+    The band's ends are quantiles of the bin's accuracy over ``draws`` of correct ~ Bernoulli(confidence).
     """
     p, residual = checked(confidence, correct)
-    _, place = np.unique(bins_of(p, bins, equal_mass), return_inverse=True)
-    counts = np.bincount(place)
     rng = np.random.default_rng(seed)
-    drawn = np.array([np.bincount(place, weights=rng.random(len(p)) < p) / counts for _ in range(draws)])
-    low, high = np.quantile(drawn, [(1 - level) / 2, (1 + level) / 2], axis=0)
-    sure = np.bincount(place, weights=p) / counts
-    right = np.bincount(place, weights=p - residual) / counts
-    rows = zip(sure, right, counts, low, high, strict=True)
-    return tuple(Bin(float(c), float(a), int(n), float(lo), float(hi)) for c, a, n, lo, hi in rows)
+    bin_of = bins_of(p, bins, True)
+    found = []
+    for one in np.unique(bin_of):
+        own = p[bin_of == one]
+        accuracy = float((own - residual[bin_of == one]).mean())
+        drawn = (rng.random((draws, len(own))) < own).mean(axis=1)
+        low, high = np.quantile(drawn, [(1 - level) / 2, (1 + level) / 2])
+        found.append(Bin(float(own.mean()), accuracy, len(own), float(low), float(high)))
+    return tuple(found)
 
 
-def brier_split(confidence: Values, correct: Values, bins: int = 15, equal_mass: bool = True) -> BrierSplit:
-    """The Brier score in parts (Murphy 1973), with the within-bin term of Stephenson et al. 2008 that makes it exact.
+def null_ece(
+    confidence: Values, bins: int = 15, draws: int = 200, seed: int = 0, level: float = 0.95, equal_mass: bool = True
+) -> Interval:
+    """The mean ECE of a perfectly calibrated model with these confidences, between the quantiles of its draws.
 
-    Per bin k of n_k cases, mean confidence f_k, mean outcome o_k: reliability Σ n_k (f_k − o_k)²/n (lower is better),
-    resolution Σ n_k (o_k − ō)²/n (higher is better), uncertainty ō(1 − ō). Raises ValueError as ``ece`` does.
+    Its value is ``expected_ece``'s. Bins hang on the confidences alone, so they are made once.
+    """
+    p, _ = checked(confidence, confidence)
+    rng = np.random.default_rng(seed)
+    bin_of = bins_of(p, bins, equal_mass)
+    drawn = np.array(
+        [np.abs(np.bincount(bin_of, weights=p - (rng.random(len(p)) < p))).sum() / len(p) for _ in range(draws)]
+    )
+    low, high = np.quantile(drawn, [(1 - level) / 2, (1 + level) / 2])
+    value = float(drawn.mean())
+    return Interval(value, len(p), min(float(low), value), max(float(high), value))
+
+
+def brier_split(confidence: Values, correct: Values, bins: int = 15) -> BrierSplit:
+    """Σ_b n_b (p̄_b − ȳ_b)²/n, Σ_b n_b (ȳ_b − ȳ)²/n and ȳ(1 − ȳ) (Murphy 1973), over bins of equal count.
+
+    What remains is the spread within the bins (Stephenson et al. 2008): 0 where a bin's confidences are equal.
     """
     p, residual = checked(confidence, correct)
     y = p - residual
-    _, place = np.unique(bins_of(p, bins, equal_mass), return_inverse=True)
-    counts = np.bincount(place)
-    f, o = (np.bincount(place, weights=values) / counts for values in (p, y))
-    weight, mean = counts / len(p), y.mean()
-    inside_f, inside_y = p - f[place], y - o[place]
-    return BrierSplit(
-        reliability=float((weight * (f - o) ** 2).sum()),
-        resolution=float((weight * (o - mean) ** 2).sum()),
-        uncertainty=float(mean * (1 - mean)),
-        within=float((inside_f**2 - 2 * inside_f * inside_y).mean()),
-    )
+    bin_of = bins_of(p, bins, True)
+    counts = np.maximum(np.bincount(bin_of), 1)
+    sure, right = (np.bincount(bin_of, weights=values) / counts for values in (p, y))
+    base = float(y.mean())
+    calibration = float(((sure - right)[bin_of] ** 2).mean())
+    resolution = float(((right[bin_of] - base) ** 2).mean())
+    uncertainty = base * (1 - base)
+    remainder = float((residual**2).mean()) - (calibration - resolution + uncertainty)
+    return BrierSplit(calibration, resolution, uncertainty, remainder)

@@ -1,51 +1,63 @@
-"""Temperature scaling: one number that makes confidence as high as it deserves to be."""
+"""One number that makes confidence honest: the temperature that its log-odds are divided by."""
 
 import math
+from collections.abc import Callable, Sequence
 
 import numpy as np
-import numpy.typing as npt
 
-from trimtab.stats.calibration import Values, checked
+from trimtab.stats.calibration import Floats, Values
 
-Floats = npt.NDArray[np.float64]
-LOW, HIGH = 0.05, 20.0
-"""Temperatures that are looked at."""
+_COLDEST, _HOTTEST = 0.02, 50.0
+"""Temperatures outside say no more than these: nothing but certainty, or nothing but chance."""
 _EDGE = 1e-6
-_GOLDEN = (math.sqrt(5) - 1) / 2
 
 
-def fit_temperature(confidence: Values, correct: Values) -> float:
-    """The T in [0.05, 20] that minimises the negative log-likelihood of σ(logit(p)/T) (Guo et al. 2017).
+def fit_temperature(logits: Values, correct: Values) -> float:
+    """T that minimises the mean log-loss of σ(logit/T) against ``correct`` (Platt 1999 without the shift).
 
-    T > 1 where the model was too sure. The likelihood is convex in 1/T, so the golden section over it finds the one
-    minimum; outcomes that are all right (or wrong) push it to a bound. Fit it on cases other than those it is shown on.
-    Raises ValueError as ``ece`` does.
+    Between 0.02 and 50. Raises ValueError on no case or unequal counts.
     """
-    p, residual = checked(confidence, correct)
-    logits, y = _logits(p), p - residual
-
-    def loss(sharpness: float) -> float:
-        scaled = logits * sharpness
-        return float((np.logaddexp(0.0, scaled) - y * scaled).mean())
-
-    if not logits.any():
-        return 1.0
-    low, high = 1 / HIGH, 1 / LOW
-    for _ in range(100):
-        a, b = high - _GOLDEN * (high - low), low + _GOLDEN * (high - low)
-        low, high = (low, b) if loss(a) <= loss(b) else (a, high)
-    return 2 / (low + high)
+    z, y = np.asarray(logits, dtype=np.float64), np.asarray(correct, dtype=np.float64)
+    if z.ndim != 1 or z.shape != y.shape:
+        raise ValueError("needs as many logits as outcomes")
+    return fit_softmax_temperature([(one, 0.0) for one in z], [0 if right else 1 for right in y])
 
 
-def tempered(confidence: Values, temperature: float) -> Floats:
-    """The confidences at a temperature: σ(logit(p)/T). Raises ValueError where T is not above 0."""
-    if not temperature > 0:
-        raise ValueError("needs a temperature above 0")
-    p = np.asarray(confidence, dtype=np.float64)
-    return np.asarray(1 / (1 + np.exp(-_logits(p) / temperature)), dtype=np.float64)
+def fit_softmax_temperature(logits: Sequence[Sequence[float]], chosen: Sequence[int]) -> float:
+    """T that minimises −Σ log softmax(logits_i / T)[chosen_i] (Guo et al. 2017, section 4.2); rows may differ in size.
+
+    The loss is convex in 1/T, so the sign of its slope, Σ_i E_softmax[z] − z_chosen, finds the one minimum.
+    """
+    if not len(logits) or len(logits) != len(chosen):
+        raise ValueError("needs as many rows of logits as chosen options, and at least one")
+    rows = [np.asarray(row, dtype=np.float64) for row in logits]
+
+    def slope(beta: float) -> float:
+        return sum(float(_softmax(row * beta) @ row - row[i]) for row, i in zip(rows, chosen, strict=True))
+
+    return 1 / _root(slope, 1 / _HOTTEST, 1 / _COLDEST)
 
 
-def _logits(p: Floats) -> Floats:
-    """log p/(1 − p), with p kept a millionth away from 0 and 1."""
-    inside = np.clip(p, _EDGE, 1 - _EDGE)
-    return np.asarray(np.log(inside) - np.log1p(-inside), dtype=np.float64)
+def scaled(logits: Sequence[float], temperature: float) -> Floats:
+    """softmax(logits / temperature)."""
+    return _softmax(np.asarray(logits, dtype=np.float64) / temperature)
+
+
+def log_odds(confidence: float) -> float:
+    """ln p/(1 − p), with p kept a millionth away from 0 and 1."""
+    p = min(max(confidence, _EDGE), 1 - _EDGE)
+    return math.log(p / (1 - p))
+
+
+def _softmax(row: Floats) -> Floats:
+    raised = np.exp(row - row.max())
+    shares: Floats = raised / raised.sum()
+    return shares
+
+
+def _root(rising: Callable[[float], float], low: float, high: float) -> float:
+    """Where a rising function crosses 0 between two positive ends, by bisection of the logarithm; or the nearer end."""
+    for _ in range(60):
+        middle = math.sqrt(low * high)
+        low, high = (low, middle) if rising(middle) > 0 else (middle, high)
+    return math.sqrt(low * high)

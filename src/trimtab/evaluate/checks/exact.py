@@ -45,3 +45,12 @@ def text(case: Case, samples: Sequence[Outcome]) -> dict[str, float]:
 def accuracy_of(case: Case) -> str:
     """The metric of a case's battery: ``math_accuracy`` and its like."""
     return f"{case.labels.get('battery', 'answer')}_accuracy"
+
+
+def choice_span(answer: str) -> tuple[int, int] | None:
+    """Where the letter stands that ``choice`` takes for the answer; the whole where it names none."""
+    before = len(answer) - len(answer.lstrip())
+    found = _OPTION.search(answer.strip())
+    if found is not None:
+        return before + found.start(1), before + found.end(1)
+    return (before, len(answer.rstrip())) if answer.strip() else None

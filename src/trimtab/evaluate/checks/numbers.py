@@ -30,17 +30,28 @@ def said_numbers(answer: str) -> tuple[Fraction, ...]:
     Looked for in the last ``\\boxed{}``, after ``####``, after "answer", then as the last number of all. 40 % is read
     as 40 and as 2/5, 3 million as 3,000,000 and as 3.
     """
-    answer = answer[-_TAIL:]
+    found = _given(answer[-_TAIL:])
+    return () if found is None else _readings(found)
+
+
+def number_span(answer: str) -> tuple[int, int] | None:
+    """Where the number stands that ``said_numbers`` reads; None where there is none, or it is spelled in TeX."""
+    found = _given(answer[-_TAIL:])
+    start = -1 if found is None else answer.rfind(found["top"])
+    return None if found is None or start < 0 else (start, start + len(found["top"]))
+
+
+def _given(answer: str) -> re.Match[str] | None:
     text = _without_tex(answer)
     for part in (_last(_BOXED, answer), _last(_HASHES, text)):
         if part is not None and (found := _numbers(_without_tex(part))):
-            return _readings(found[-1])
+            return found[-1]
     for stated in reversed(_ANSWER.findall(text)):
         start = _STATED.match(stated)
         if start is not None and (found := _numbers(stated, start.end())):
-            return _readings(found[0])
+            return found[0]
     found = _numbers(text)
-    return _readings(found[-1]) if found else ()
+    return found[-1] if found else None
 
 
 def _numbers(text: str, start: int = 0) -> list[re.Match[str]]:
