@@ -38,8 +38,9 @@ def test_an_evaluation_goes_on_where_it_was_killed(build: Any, tmp_path: Path) -
         asked = len(model.asked)
         model.script["q3"] = [SEARCH, ANSWER]
         card = run(store)
-        assert len(model.asked) == asked + 2 * 3  # q3, q4 and q5; the first three were known
+        again = len(model.asked) - asked
+        assert 2 * 3 <= again <= 2 * 4  # q3, q4 and q5; of the first three one may have been on its way to the disk
         assert (card.metrics["tool_routing_accuracy"].value, card.metrics["citation_recall"].value) == (1, 1)
         assert card.metrics["kl_to_base"].value == 0.5
         assert run(store) == card
-        assert len(model.asked) == asked + 6
+        assert len(model.asked) == asked + again

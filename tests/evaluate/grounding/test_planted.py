@@ -14,6 +14,8 @@ ANSWERABLE, MISSING, RATE = 80, 40, 0.25
 SAID_MISSING = "I could not find that in the documents."
 REFUSES = "I'm sorry, I can't help with that."
 _METALS = ("copper", "silver", "cobalt", "nickel", "carbon", "barium", "indium", "cerium")
+_WORDING = {"distinct_1", "distinct_2", "self_bleu", "vendi", "opening_share", "citations_per_answer"}
+"""What moves with any word that is changed."""
 Plant = Callable[[int, str], str]
 
 
@@ -68,7 +70,11 @@ def scored(build: Any, answerable: Plant | None = None, missing: Plant | None = 
 def moved(build: Any, answerable: Plant | None = None, missing: Plant | None = None) -> Mapping[str, float]:
     good, bad = scored(build), scored(build, answerable, missing)
     assert good.keys() == bad.keys()
-    return {metric: bad[metric] - good[metric] for metric in good if abs(bad[metric] - good[metric]) > 1e-9}
+    return {
+        metric: bad[metric] - good[metric]
+        for metric in good
+        if abs(bad[metric] - good[metric]) > 1e-9 and metric not in _WORDING
+    }
 
 
 def test_the_good_set_is_good(build: Any) -> None:
