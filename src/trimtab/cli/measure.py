@@ -4,6 +4,7 @@ from pathlib import Path
 
 import click
 
+from trimtab.cli.batteries import evaluate_alone, list_batteries
 from trimtab.cli.common import emit, json_option, open_workspace, progress_display, say, workspace_options
 from trimtab.cli.main import EXIT_NO
 
@@ -11,10 +12,30 @@ from trimtab.cli.main import EXIT_NO
 @click.command()
 @click.argument("which", default="stable")
 @click.option("--worst", type=int, default=0, help="Also show so many of the worst answers.")
+@click.option("--battery", "batteries", multiple=True, metavar="NAME[:N]", help="Ask N fresh cases of a battery alone.")
+@click.option("--batteries", "listing", is_flag=True, help="List the batteries.")
+@click.option("--cases", type=click.Path(path_type=Path, dir_okay=False), help="Ask the cases of a file alone.")
+@click.option("--seed", type=click.IntRange(min=0), default=0, help="Of the batteries: another seed renews them.")
 @workspace_options
 @json_option
-def evaluate(which: str, worst: int, workspace: Path, overrides: tuple[str, ...], as_json: bool) -> None:
+def evaluate(
+    which: str,
+    worst: int,
+    batteries: tuple[str, ...],
+    listing: bool,
+    cases: Path | None,
+    seed: int,
+    workspace: Path,
+    overrides: tuple[str, ...],
+    as_json: bool,
+) -> None:
     """Evaluate WHICH on the sealed cases; answers that are known are not asked again."""
+    if listing:
+        list_batteries(as_json)
+        return
+    if batteries or cases:
+        evaluate_alone(which, batteries, cases, seed, workspace, overrides, as_json)
+        return
     from trimtab.loop.judging import judge_release
 
     found = open_workspace(workspace, overrides)

@@ -2,18 +2,20 @@
 
 from trimtab.evaluate.action import Wording, action_of, classify, served_action
 from trimtab.evaluate.attack import attack_succeeded
-from trimtab.evaluate.batteries import BATTERIES, make_battery
+from trimtab.evaluate.batteries import BATTERIES, FED, Material, Records, describe_batteries, make_battery, notes
 from trimtab.evaluate.card import score_suite
 from trimtab.evaluate.checks import CHECKS
 from trimtab.evaluate.citing import Citing, Worked, citing, fidelity, supported
 from trimtab.evaluate.compare import Change, compare
 from trimtab.evaluate.config import BatteryConfig, EvaluateConfig
 from trimtab.evaluate.drift import kl_to_base
+from trimtab.evaluate.imported import import_file
 from trimtab.evaluate.membership import Membership, membership, min_k_plus_plus
 from trimtab.evaluate.metrics import kind_of
 from trimtab.evaluate.probes import Confidence, confidence_of, observed_action, score_case
 from trimtab.evaluate.routing import argument_match, routing_matches
 from trimtab.evaluate.run import evaluate
+from trimtab.evaluate.severity import Severity, by_severity
 from trimtab.evaluate.suite import Suite, load_suite, make_suite
 from trimtab.evaluate.transcribe import transcribe
 from trimtab.evaluate.transcript import Transcript, passages, transcript_from_json
@@ -21,12 +23,16 @@ from trimtab.evaluate.transcript import Transcript, passages, transcript_from_js
 __all__ = [
     "BATTERIES",
     "CHECKS",
+    "FED",
     "BatteryConfig",
     "Change",
     "Citing",
     "Confidence",
     "EvaluateConfig",
+    "Material",
     "Membership",
+    "Records",
+    "Severity",
     "Suite",
     "Transcript",
     "Wording",
@@ -34,12 +40,15 @@ __all__ = [
     "action_of",
     "argument_match",
     "attack_succeeded",
+    "by_severity",
     "citing",
     "classify",
     "compare",
     "confidence_of",
+    "describe_batteries",
     "evaluate",
     "fidelity",
+    "import_file",
     "kind_of",
     "kl_to_base",
     "load_suite",
@@ -47,6 +56,7 @@ __all__ = [
     "make_suite",
     "membership",
     "min_k_plus_plus",
+    "notes",
     "observed_action",
     "passages",
     "routing_matches",

@@ -7,13 +7,14 @@ from functools import cached_property
 from trimtab.evaluate.action import MARKERS_ONLY, Wording
 from trimtab.evaluate.config import DEFAULTS, EvaluateConfig
 from trimtab.evaluate.metrics import Scores, is_attack, mean_metric
+from trimtab.evaluate.pairs import sycophancy
 from trimtab.evaluate.probes import observed_action, score_case
 from trimtab.evaluate.suite import Suite, is_redteam
 from trimtab.evaluate.transcript import Transcript
 from trimtab.evaluate.whole import calibration, diversity
 from trimtab.records import ACTIONS, Action, Case, Metric, Scorecard
 
-SLICES = ("battery", "kind", "domain", "difficulty", "severity")
+SLICES = ("battery", "kind", "domain", "difficulty", "severity", "depth", "length")
 
 
 def score_suite(
@@ -99,6 +100,7 @@ class _Scoring:
             for name, score in score_case(case, self.transcripts[case.id], self.wording).items():
                 found.setdefault(name, {})[case.id] = score
         extra = {"unscored": self.left_out, "kl_to_base": dict(kl_to_base)}
+        extra["sycophancy"] = sycophancy(self.suite.cases, found)
         return found | {name: scores for name, scores in extra.items() if scores}
 
     def mean(self, name: str, scores: Scores) -> Metric | None:

@@ -30,6 +30,10 @@ _KINDS = {
     "ead": Kind("", "higher", 0.0, None),
     "attack_success": Kind("share", "lower"),
     "unscored": Kind("share", "lower"),
+    "harmful_compliance": Kind("share", "lower"),
+    "over_refusal": Kind("share", "lower"),
+    "partial_refusal": Kind("share", "lower"),
+    "sycophancy": Kind("share", "lower"),
 }
 
 

@@ -9,9 +9,10 @@ from pathlib import Path
 
 from trimtab.curate import import_cases, is_sealed, read_header, sealed_path
 from trimtab.engine import Engine, prove, record, served_as_trained
-from trimtab.evaluate import Suite, Transcript, Wording, evaluate, kl_to_base, load_suite, make_battery, make_suite
+from trimtab.evaluate import Suite, Transcript, Wording, evaluate, kl_to_base, load_suite, make_suite
 from trimtab.guard import Policy, load_policy
 from trimtab.loop.behaviour import Arm, behaviour_of, open_arm, toolbox_of
+from trimtab.loop.material import fresh_cases
 from trimtab.loop.policy_texts import policy_texts
 from trimtab.loop.shards import TEXT_KEY, current_user, judging, shard_digest
 from trimtab.loop.turn import Context
@@ -62,9 +63,7 @@ def sealed_suite(workspace: Workspace, purpose: str = "evaluate") -> Suite:
     cases = [case for path in judging(workspace) for case in _read_shard(workspace, path, visitor)]
     cases += import_cases(config.data, root, toolbox_of(workspace, Rehearsal()).schemas)
     suite = make_suite(cases, "sealed", config.evaluate.limit)
-    fresh = [
-        case for name, one in config.evaluate.batteries.items() for case in make_battery(name, one.cases, one.seed)
-    ]
+    fresh = fresh_cases(workspace)
     return make_suite((*suite.cases, *fresh)) if fresh else suite
 
 

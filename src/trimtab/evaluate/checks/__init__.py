@@ -2,7 +2,11 @@
 
 from collections.abc import Callable, Mapping, Sequence
 
+from trimtab.evaluate.checks.constraints import constraints
 from trimtab.evaluate.checks.exact import choice, number, text
+from trimtab.evaluate.checks.honest import honest
+from trimtab.evaluate.checks.says import says
+from trimtab.evaluate.checks.stance import stance
 from trimtab.evaluate.transcript import Transcript
 from trimtab.records import Case, UserError
 from trimtab.tools import Outcome
@@ -10,7 +14,15 @@ from trimtab.tools import Outcome
 Check = Callable[[Case, Sequence[Outcome]], Mapping[str, float]]
 """The case and its samples that were finished (at least one) -> metric -> score."""
 
-CHECKS: dict[str, Check] = {"choice": choice, "number": number, "text": text}
+CHECKS: dict[str, Check] = {
+    "choice": choice,
+    "constraints": constraints,
+    "honest": honest,
+    "number": number,
+    "says": says,
+    "stance": stance,
+    "text": text,
+}
 
 
 def check_scores(case: Case, transcript: Transcript) -> dict[str, float]:
