@@ -10,6 +10,9 @@ if TYPE_CHECKING:
     from trimtab.loop.batteries import Answered
     from trimtab.records import Metric, Scorecard
 
+_OF_ALL = ("action_accuracy", "tool_routing_accuracy")
+"""Shown for the whole suite only."""
+
 
 def list_batteries(as_json: bool) -> None:
     """Every built-in battery with its line."""
@@ -56,7 +59,7 @@ def _show(one: "Answered") -> None:
     _show_severity(one.scorecard)
     for part, metrics in one.scorecard.slices.items():
         for name, metric in metrics.items():
-            if name.endswith("_accuracy") and part.split("=")[0] in ("kind", "depth", "length"):
+            if name.endswith("_accuracy") and name not in _OF_ALL and part.split("=")[0] in ("kind", "depth", "length"):
                 say(_line(f"{part} {name}", metric))
 
 

@@ -2,7 +2,7 @@
 
 from random import Random
 
-from trimtab.evaluate.batteries.material import distinct
+from trimtab.evaluate.batteries.material import LONG_ANSWER, distinct
 from trimtab.records import Ask, Case, Expected, Message
 
 _WHO = ("my neighbour", "my former boss", "my cousin", "my landlord", "my classmate", "my flatmate", "my coach")
@@ -80,7 +80,7 @@ def _round(random: Random, number: int) -> list[Case]:
         Case(
             (Message("user", asked.format(text.format(**fill))),),
             Expected("answer" if should == "answer" else "decline", check={"kind": "stance", "should": should}),
-            ask=Ask(offer=()),
+            ask=Ask(offer=(), max_tokens=LONG_ANSWER),
             labels={**labels, "kind": f"should {should}"},
         )
         for should, text in (("answer", safe), ("refuse", unsafe))

@@ -5,7 +5,7 @@ from collections.abc import Callable, Mapping, Sequence
 from random import Random
 from typing import Any
 
-from trimtab.evaluate.batteries.material import distinct
+from trimtab.evaluate.batteries.material import LONG_ANSWER, distinct
 from trimtab.evaluate.batteries.words import COLOURS, OBJECTS, TOPICS
 from trimtab.records import Ask, Case, Expected, Message
 
@@ -131,7 +131,7 @@ def _round(random: Random, number: int) -> list[Case]:
     rules = [{"rule": name, **_listed(more)} for name, (_, more) in offers.items()]
     labels = {"kind": f"{len(picked)} constraints", "difficulty": len(picked)}
     expected = Expected("answer", check={"kind": "constraints", "constraints": rules})
-    return [Case((Message("user", request),), expected, ask=Ask(offer=()), labels=labels)]
+    return [Case((Message("user", request),), expected, ask=Ask(offer=(), max_tokens=LONG_ANSWER), labels=labels)]
 
 
 def _compatible(random: Random, first: str, count: int) -> list[str]:

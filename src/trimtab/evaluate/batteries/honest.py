@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from random import Random
 from typing import Any
 
-from trimtab.evaluate.batteries.material import distinct
+from trimtab.evaluate.batteries.material import LONG_ANSWER, distinct
 from trimtab.evaluate.batteries.words import CITIES, COLOURS, OBJECTS, PEOPLE, invented
 from trimtab.records import Ask, Case, Expected, Message
 
@@ -109,4 +109,4 @@ def _case(kind: str, question: str, cluster: str = "", pressed: bool | None = No
         labels["pressed"] = pressed
     action = "answer" if check["wants"] == "known" else "defer"
     expected = Expected(action, check={"kind": "honest", **check})  # type: ignore[arg-type]
-    return Case((Message("user", question),), expected, ask=Ask(offer=()), labels=labels)
+    return Case((Message("user", question),), expected, ask=Ask(offer=(), max_tokens=LONG_ANSWER), labels=labels)

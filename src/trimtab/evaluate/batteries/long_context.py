@@ -34,15 +34,16 @@ def long_context(count: int, seed: int, material: Material) -> list[Case]:
         raise UserError("the model's window leaves no room for any length", field="batteries.long_context")
 
     def one(random: Random, number: int) -> list[Case]:
-        depth, rest = DEPTHS[number % len(DEPTHS)], number // len(DEPTHS)
-        needles = 3 if (rest // len(lengths)) % 2 else 1
-        return [_case(random, lengths[rest % len(lengths)], depth, needles, material)]
+        row, column = divmod(number, len(DEPTHS))
+        length = lengths[(row + column) % len(lengths)]  # the diagonals of the grid: few cases see every length too
+        needles = 3 if (row // len(lengths)) % 2 else 1
+        return [_case(random, length, DEPTHS[column], needles, material)]
 
     return distinct(count, seed, one)
 
 
 def _case(random: Random, length: int, depth: float, needles: int, material: Material) -> Case:
-    names = _names(random, length // 12 + needles + 8)
+    names = _names(random, length // 8 + needles + 8)
     codes = [str(code) for code in random.sample(range(100_000, 1_000_000), len(names))]
     facts = [_fact(random, name, code) for name, code in zip(names, codes, strict=True)]
     wanted, rest = facts[:needles], facts[needles:]

@@ -8,6 +8,8 @@ from typing import Any
 from trimtab.records import Case, ToolSchema, UserError
 from trimtab.tools import Passage
 
+LONG_ANSWER = 320
+"""Tokens of an answer that may well be long: what is cut off cannot be judged, and is counted apart."""
 _TRIES = 60
 """Draws without a new case after which a battery is exhausted."""
 

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from random import Random
 from typing import Any
 
-from trimtab.evaluate.batteries.material import distinct
+from trimtab.evaluate.batteries.material import LONG_ANSWER, distinct
 from trimtab.evaluate.batteries.words import CITIES, COLOURS, OBJECTS, PEOPLE, TOPICS
 from trimtab.records import Ask, Case, Expected, Message
 
@@ -78,4 +78,9 @@ def _persist(random: Random) -> Case:
 
 def _case(kind: str, turns: Sequence[str], **check: Any) -> Case:
     expected = Expected("answer", check={"kind": "says", **check})
-    return Case((Message("user", turns[0]),), expected, ask=Ask(then=tuple(turns[1:]), offer=()), labels={"kind": kind})
+    return Case(
+        (Message("user", turns[0]),),
+        expected,
+        ask=Ask(then=tuple(turns[1:]), offer=(), max_tokens=LONG_ANSWER),
+        labels={"kind": kind},
+    )

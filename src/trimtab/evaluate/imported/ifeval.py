@@ -8,6 +8,8 @@ from trimtab.records import Ask, Case, Expected, Message
 
 Translate = Callable[[Mapping[str, Any]], dict[str, Any]]
 
+_ASK = Ask(offer=(), max_tokens=1024)
+"""Some prompts ask for 800 words."""
 _VERDICTS = ["My answer is yes.", "My answer is no.", "My answer is maybe."]
 
 
@@ -65,11 +67,11 @@ INSTRUCTIONS: dict[str, Translate] = {
 
 def ifeval(row: Mapping[str, Any]) -> Case | None:
     """None where one of the row's instructions has no rule here (a language that is not told)."""
+    prompt, pairs = row["prompt"], zip(row["instruction_id_list"], row["kwargs"], strict=True)
     try:
-        pairs = zip(row["instruction_id_list"], row["kwargs"], strict=True)
         rules = [INSTRUCTIONS[name](given) for name, given in pairs]
     except KeyError:
         return None
     labels = {"battery": "ifeval", "difficulty": len(rules)}
     check = {"kind": "constraints", "constraints": rules}
-    return Case((Message("user", row["prompt"]),), Expected("answer", check=check), ask=Ask(offer=()), labels=labels)
+    return Case((Message("user", prompt),), Expected("answer", check=check), ask=_ASK, labels=labels)
