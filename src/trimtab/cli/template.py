@@ -79,7 +79,7 @@ def write_from(folder: Path, source: Path, name: str | None = None) -> str:
     write_jsonl(folder / "data/sft.jsonl", _rows(train))
     if pairs:
         write_jsonl(folder / "data/preference.jsonl", _rows(pairs))
-    cases = [_case(row) for row in sealed]
+    cases = list({case.id: case for case in map(_case, sealed)}.values())  # two equal rows are one case
     half = max(1, len(cases) // 2)
     write_jsonl(folder / "quarantine/sealed.jsonl", [case.to_json() for case in cases[half:] or cases])
     write_jsonl(folder / "data/development.jsonl", [case.to_json() for case in cases[:half]])
@@ -126,7 +126,7 @@ def _case(row: Example) -> Case:
     last = max(i for i, turn in enumerate(row.messages) if turn.role != "assistant") + 1
     calls = tuple(call for turn in row.messages[last:] for call in turn.tool_calls)
     action = row.labels.get("action") or action_of(row.messages)
-    return Case(row.messages[:last], Expected(action=action, calls=calls), row.tools, dict(row.labels))
+    return Case(row.messages[:last], Expected(action=action, calls=calls), row.tools, labels=dict(row.labels))
 
 
 def _starters(name: str, pairs: bool) -> dict[str, str]:
