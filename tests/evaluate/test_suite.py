@@ -49,3 +49,32 @@ def test_no_case_is_the_users_to_mend(build: Any, tmp_path: Path) -> None:
     path.write_text('{"messages": [{"role": "user", "content": "hi"}], "expected": {"action": "sing"}}\n')
     with pytest.raises(UserError, match=r"bad\.jsonl:1.*unknown action"):
         load_suite([path])
+
+
+def test_two_equal_cases_in_one_file_are_named_with_both_lines(build: Any, tmp_path: Path) -> None:
+    path = tmp_path / "twice.jsonl"
+    write_jsonl(path, [build.case().to_json(), build.case("clarify").to_json(), build.case().to_json()])
+    with pytest.raises(UserError, match=r"twice\.jsonl:3: the same case as line 1"):
+        load_suite([path])
+
+
+def test_across_files_the_first_of_two_equal_cases_stays(build: Any, tmp_path: Path) -> None:
+    for name in ("first", "second"):
+        write_jsonl(tmp_path / f"{name}.jsonl", [build.case(labels={"kind": name}).to_json()])
+    suite = load_suite([tmp_path / "first.jsonl", tmp_path / "second.jsonl"])
+    assert [case.labels["kind"] for case in suite.cases] == ["first"]
+
+
+@pytest.mark.parametrize("label", ["NaN", "Infinity", "-Infinity"])
+def test_a_label_that_is_no_number_is_named(tmp_path: Path, label: str) -> None:
+    path = tmp_path / "nan.jsonl"
+    case = '{"messages": [{"role": "user", "content": "hi"}], "expected": {"action": "answer"}, "labels": {"d": %s}}'
+    path.write_text(case % label + "\n")
+    with pytest.raises(UserError, match=r"nan\.jsonl:1, field 'labels\.d'"):
+        load_suite([path])
+
+
+def test_an_empty_file_is_no_suite(tmp_path: Path) -> None:
+    (tmp_path / "empty.jsonl").write_text("\n")
+    with pytest.raises(UserError, match="no case to evaluate"):
+        load_suite([tmp_path / "empty.jsonl"])

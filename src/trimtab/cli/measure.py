@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING
 
 import click
 
+from trimtab.cli.batteries import evaluate_alone, list_batteries
 from trimtab.cli.common import emit, json_option, open_workspace, progress_display, say, workspace_options
 from trimtab.cli.main import EXIT_NO
 from trimtab.records.errors import UserError
@@ -26,6 +27,10 @@ if TYPE_CHECKING:
 @click.option("--python", type=click.Path(path_type=Path), help="An interpreter that has the harness.")
 @click.option("--url", default="", help="A running `trimtab serve` to ask, instead of one of our own.")
 @click.option("--key", envvar="TRIMTAB_KEY", default="", help="The tenant's key there.  [env: TRIMTAB_KEY]")
+@click.option("--battery", "batteries", multiple=True, metavar="NAME[:N]", help="Ask N fresh cases of a battery alone.")
+@click.option("--batteries", "listing", is_flag=True, help="List the batteries.")
+@click.option("--cases", type=click.Path(path_type=Path, dir_okay=False), help="Ask the cases of a file alone.")
+@click.option("--seed", type=click.IntRange(min=0), default=0, help="Of the batteries: another seed renews them.")
 @workspace_options
 @json_option
 def evaluate(
@@ -40,6 +45,10 @@ def evaluate(
     python: Path | None,
     url: str,
     key: str,
+    batteries: tuple[str, ...],
+    listing: bool,
+    cases: Path | None,
+    seed: int,
     workspace: Path,
     overrides: tuple[str, ...],
     as_json: bool,
@@ -48,6 +57,12 @@ def evaluate(
 
     WHICH is a release's digest, its first characters or an alias; "base" is the base model as it would be served here.
     """
+    if listing:
+        list_batteries(as_json)
+        return
+    if batteries or cases:
+        evaluate_alone(which, batteries, cases, seed, workspace, overrides, as_json)
+        return
     from trimtab.loop.examined import Examination, examine
     from trimtab.loop.judging import judge_release
 

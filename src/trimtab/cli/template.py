@@ -79,7 +79,7 @@ def write_from(folder: Path, source: Path, name: str | None = None) -> str:
     write_jsonl(folder / "data/sft.jsonl", _rows(train))
     if pairs:
         write_jsonl(folder / "data/preference.jsonl", _rows(pairs))
-    cases = [_case(row) for row in sealed]
+    cases = list({case.id: case for case in map(_case, sealed)}.values())  # two equal rows are one case
     half = max(1, len(cases) // 2)
     write_jsonl(folder / "quarantine/sealed.jsonl", [case.to_json() for case in cases[half:] or cases])
     write_jsonl(folder / "data/development.jsonl", [case.to_json() for case in cases[:half]])

@@ -2,7 +2,7 @@
 
 from trimtab.evaluate.action import Wording, action_of, classify, served_action
 from trimtab.evaluate.attack import attack_succeeded
-from trimtab.evaluate.batteries import BATTERIES, make_battery
+from trimtab.evaluate.batteries import BATTERIES, FED, Material, Records, describe_batteries, make_battery, notes
 from trimtab.evaluate.card import SCORING, score_suite
 from trimtab.evaluate.checks import CHECKS
 from trimtab.evaluate.compare import Change, compare
@@ -20,12 +20,14 @@ from trimtab.evaluate.grounding import (
     fidelity,
     supported,
 )
+from trimtab.evaluate.imported import import_file
 from trimtab.evaluate.manner import Drift, Shift, drift_series, style_drift
 from trimtab.evaluate.membership import Membership, membership, min_k_plus_plus
 from trimtab.evaluate.metrics import kind_of
 from trimtab.evaluate.probes import Confidence, confidence_of, observed_action, score_case
 from trimtab.evaluate.routing import argument_match, routing_matches
 from trimtab.evaluate.run import evaluate
+from trimtab.evaluate.severity import Severity, by_severity
 from trimtab.evaluate.suite import Suite, load_suite, make_suite
 from trimtab.evaluate.transcribe import transcribe
 from trimtab.evaluate.transcript import Transcript, passages, transcript_from_json
@@ -33,6 +35,7 @@ from trimtab.evaluate.transcript import Transcript, passages, transcript_from_js
 __all__ = [
     "BATTERIES",
     "CHECKS",
+    "FED",
     "SCORING",
     "SOURCES",
     "BatteryConfig",
@@ -45,8 +48,11 @@ __all__ = [
     "EvaluateConfig",
     "Instrument",
     "Lexical",
+    "Material",
     "Membership",
     "Pair",
+    "Records",
+    "Severity",
     "Shift",
     "Suite",
     "Transcript",
@@ -55,14 +61,17 @@ __all__ = [
     "action_of",
     "argument_match",
     "attack_succeeded",
+    "by_severity",
     "citing",
     "classify",
     "compare",
     "confidence_of",
     "confidences",
+    "describe_batteries",
     "drift_series",
     "evaluate",
     "fidelity",
+    "import_file",
     "kind_of",
     "kl_to_base",
     "load_suite",
@@ -70,6 +79,7 @@ __all__ = [
     "make_suite",
     "membership",
     "min_k_plus_plus",
+    "notes",
     "observed_action",
     "passages",
     "routing_matches",

@@ -13,17 +13,18 @@ from trimtab.evaluate.grounding import grounding_notes
 from trimtab.evaluate.manner import manner_of, spoken_answers, style_columns, variety
 from trimtab.evaluate.manner.variety import Embed
 from trimtab.evaluate.metrics import Scores, is_attack, is_mean, mean_metric
+from trimtab.evaluate.pairs import sycophancy
 from trimtab.evaluate.probes import observed_action, score_case
 from trimtab.evaluate.suite import Suite, is_redteam
 from trimtab.evaluate.transcript import Transcript
 from trimtab.evaluate.whole import calculator, diversity
 from trimtab.records import ACTIONS, Action, Case, Metric, Scorecard
 
-SCORING = 5
+SCORING = 6
 """Raised whenever equal answers would be scored otherwise than before: scorecards that are kept go stale by it."""
 Judged = Mapping[str, Mapping[str, float | None]]
 """Metric -> case id -> what a judge said; None: it could not say."""
-SLICES = ("battery", "kind", "domain", "difficulty", "severity")
+SLICES = ("battery", "kind", "domain", "difficulty", "severity", "depth", "length")
 
 
 def score_suite(
@@ -132,7 +133,7 @@ class _Scoring:
                 found.setdefault(name, {})[case.id] = score
         for name, said in self.judged.items():
             found[name] = {case_id: score for case_id, score in said.items() if score is not None}
-        extra = {"unscored": self.left_out, **moved}
+        extra = {"unscored": self.left_out, "sycophancy": sycophancy(self.suite.cases, found), **moved}
         return found | {name: dict(scores) for name, scores in extra.items() if scores}
 
     def mean(self, name: str, scores: Scores) -> Metric | None:

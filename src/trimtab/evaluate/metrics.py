@@ -59,6 +59,9 @@ _KINDS = {
     "partial_refusal": Kind("share", "none"),
     **dict.fromkeys((*FAILURES.values(), CUT_OFF, UNSUPPORTED), Kind("share", "lower")),
     "math_calculator_gain": Kind("share", "none", -1.0, 1.0),
+    "harmful_compliance": Kind("share", "lower"),
+    "over_refusal": Kind("share", "lower"),
+    "sycophancy": Kind("share", "lower"),
 }
 
 

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from itertools import chain, zip_longest
 from pathlib import Path
 
-from trimtab.records import Case, UserError, case_from_json, digest, read_jsonl
+from trimtab.records import Case, UserError, case_from_json, digest, iter_jsonl
 
 REDTEAM = "redteam"
 
@@ -21,7 +21,27 @@ class Suite:
 
 def load_suite(paths: Sequence[Path], name: str = "sealed", limit: int | None = None) -> Suite:
     """The cases of JSON Lines files. Raises UserError with file and line, and where there is no case."""
-    return make_suite(chain.from_iterable(read_jsonl(path, case_from_json) for path in paths), name, limit)
+    return make_suite(chain.from_iterable(read_cases(path) for path in paths), name, limit)
+
+
+def read_cases(path: Path) -> list[Case]:
+    """The cases of one file. Raises UserError with file and line, also on two equal cases: one was not meant.
+
+    Across files the same case may stand twice (a shard and the sealed side of its source): there the first stays.
+    """
+    seen: dict[str, int] = {}
+    cases = []
+    for line, row in iter_jsonl(path):
+        try:
+            case = case_from_json(row)
+        except UserError as error:
+            raise error.at(file=path, line=line) from error
+        if (first := seen.setdefault(case.id, line)) != line:
+            raise UserError(f"the same case as line {first}", file=path, line=line, fix="Delete one of the two lines")
+        cases.append(case)
+    if not cases:
+        raise UserError("no case to evaluate", file=path, field="cases", expected="one case a line")
+    return cases
 
 
 def make_suite(cases: Iterable[Case], name: str = "sealed", limit: int | None = None) -> Suite:

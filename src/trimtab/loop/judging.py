@@ -9,10 +9,11 @@ from pathlib import Path
 
 from trimtab.curate import import_cases, is_sealed, read_header, sealed_path
 from trimtab.engine import Engine, prove, record, served_as_trained
-from trimtab.evaluate import SCORING, Suite, Wording, evaluate, load_suite, make_battery, make_suite
+from trimtab.evaluate import SCORING, Suite, Wording, evaluate, load_suite, make_suite
 from trimtab.guard import Policy, load_policy
 from trimtab.loop.behaviour import Arm, behaviour_of, open_arm, toolbox_of
 from trimtab.loop.embedding import embedding
+from trimtab.loop.material import fresh_cases
 from trimtab.loop.policy_texts import policy_texts
 from trimtab.loop.reading import instrument_of, movement, temperatures
 from trimtab.loop.shards import TEXT_KEY, current_user, judging, shard_digest
@@ -68,9 +69,7 @@ def sealed_suite(workspace: Workspace, purpose: str = "evaluate") -> Suite:
     cases = [case for path in judging(workspace) for case in _read_shard(workspace, path, visitor)]
     cases += import_cases(config.data, root, toolbox_of(workspace, Rehearsal()).schemas)
     suite = make_suite(cases, "sealed", config.evaluate.limit)
-    fresh = [
-        case for name, one in config.evaluate.batteries.items() for case in make_battery(name, one.cases, one.seed)
-    ]
+    fresh = fresh_cases(workspace)
     return make_suite((*suite.cases, *fresh)) if fresh else suite
 
 

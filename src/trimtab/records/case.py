@@ -117,7 +117,7 @@ def case_from_json(row: Json) -> Case:
         messages=messages,
         tools=tools_from_json(row.get("tools")),
         ask=_ask(row.get("ask")),
-        labels=dict(row.get("labels") or {}),
+        labels=_labels(row.get("labels")),
         expected=Expected(
             action=expected["action"],
             calls=tuple(
@@ -129,6 +129,18 @@ def case_from_json(row: Json) -> Case:
             check=_check(expected.get("check")),
         ),
     )
+
+
+def _labels(value: Json) -> Mapping[str, Any]:
+    """Texts, whole or finite numbers and truths by name: what a slice can be named by, and what has a digest."""
+    if value is None:
+        return {}
+    if not isinstance(value, Mapping):
+        raise UserError("labels must be an object", field="labels", expected="{name: value}")
+    for name, item in value.items():
+        if isinstance(item, float) and not math.isfinite(item):
+            raise UserError(f"{item!r} is no label", field=f"labels.{name}", expected="a text or a finite number")
+    return dict(value)
 
 
 def _check(value: Json) -> Mapping[str, Any]:

@@ -3,8 +3,12 @@
 from collections.abc import Callable, Iterable, Mapping, Sequence
 
 from trimtab.evaluate.checks.code import code
+from trimtab.evaluate.checks.constraints import constraints
 from trimtab.evaluate.checks.exact import choice, number, text
+from trimtab.evaluate.checks.honest import honest
 from trimtab.evaluate.checks.reasoning import reasoning, require_reasoning_gym
+from trimtab.evaluate.checks.says import says
+from trimtab.evaluate.checks.stance import stance
 from trimtab.evaluate.transcript import Transcript
 from trimtab.records import Case, UserError
 from trimtab.tools import Outcome
@@ -13,7 +17,17 @@ from trimtab.tools.sandbox import shared_sandbox
 Check = Callable[[Case, Sequence[Outcome]], Mapping[str, float]]
 """The case and its samples that were finished (at least one) -> metric -> score."""
 
-CHECKS: dict[str, Check] = {"choice": choice, "code": code, "number": number, "reasoning": reasoning, "text": text}
+CHECKS: dict[str, Check] = {
+    "choice": choice,
+    "code": code,
+    "constraints": constraints,
+    "honest": honest,
+    "number": number,
+    "reasoning": reasoning,
+    "says": says,
+    "stance": stance,
+    "text": text,
+}
 
 
 _NEEDS: dict[str, Callable[[], object]] = {"code": shared_sandbox, "reasoning": require_reasoning_gym}
