@@ -11,9 +11,12 @@ from trimtab.cli.main import EXIT_NO
 @click.command()
 @click.argument("which", default="stable")
 @click.option("--worst", type=int, default=0, help="Also show so many of the worst answers.")
+@click.option("--confusion", is_flag=True, help="Also show what was done against what was due, action by action.")
 @workspace_options
 @json_option
-def evaluate(which: str, worst: int, workspace: Path, overrides: tuple[str, ...], as_json: bool) -> None:
+def evaluate(
+    which: str, worst: int, confusion: bool, workspace: Path, overrides: tuple[str, ...], as_json: bool
+) -> None:
     """Evaluate WHICH on the sealed cases; answers that are known are not asked again."""
     from trimtab.loop.judging import judge_release
 
@@ -27,6 +30,10 @@ def evaluate(which: str, worst: int, workspace: Path, overrides: tuple[str, ...]
         interval = f"[{metric.ci_low:.3f}, {metric.ci_high:.3f}]"
         left = f"  {metric.unscored} unscored" if metric.unscored else ""
         say(f"{name:<28} {metric.value:8.3f} {interval:<18} n={metric.n}{left}")
+    if confusion:
+        from trimtab.evaluate import confusion_lines
+
+        say("\n" + "\n".join(confusion_lines(scorecard)))
     wrong = sorted(scorecard.cases.get("action_accuracy", {}).items(), key=lambda item: item[1])
     for case, score in wrong[:worst]:
         say(f"\n{case[:12]} (action {score:.0f}): {scorecard.answers.get(case)}")

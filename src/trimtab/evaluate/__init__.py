@@ -8,10 +8,12 @@ from trimtab.evaluate.checks import CHECKS
 from trimtab.evaluate.citing import Citing, Worked, citing, fidelity, supported
 from trimtab.evaluate.compare import Change, compare
 from trimtab.evaluate.config import BatteryConfig, EvaluateConfig
+from trimtab.evaluate.confusion import Confusion, confusion, confusion_lines
 from trimtab.evaluate.drift import kl_to_base
 from trimtab.evaluate.membership import Membership, membership, min_k_plus_plus
 from trimtab.evaluate.metrics import kind_of
 from trimtab.evaluate.probes import Confidence, confidence_of, observed_action, score_case
+from trimtab.evaluate.routes import VARIANTS, breakdown, variants_of
 from trimtab.evaluate.routing import argument_match, routing_matches
 from trimtab.evaluate.run import evaluate
 from trimtab.evaluate.suite import Suite, load_suite, make_suite
@@ -21,10 +23,12 @@ from trimtab.evaluate.transcript import Transcript, passages, transcript_from_js
 __all__ = [
     "BATTERIES",
     "CHECKS",
+    "VARIANTS",
     "BatteryConfig",
     "Change",
     "Citing",
     "Confidence",
+    "Confusion",
     "EvaluateConfig",
     "Membership",
     "Suite",
@@ -34,10 +38,13 @@ __all__ = [
     "action_of",
     "argument_match",
     "attack_succeeded",
+    "breakdown",
     "citing",
     "classify",
     "compare",
     "confidence_of",
+    "confusion",
+    "confusion_lines",
     "evaluate",
     "fidelity",
     "kind_of",
@@ -56,4 +63,5 @@ __all__ = [
     "supported",
     "transcribe",
     "transcript_from_json",
+    "variants_of",
 ]

@@ -6,14 +6,16 @@ from functools import cached_property
 
 from trimtab.evaluate.action import MARKERS_ONLY, Wording
 from trimtab.evaluate.config import DEFAULTS, EvaluateConfig
+from trimtab.evaluate.confusion import confusion_slices
 from trimtab.evaluate.metrics import Scores, is_attack, mean_metric
 from trimtab.evaluate.probes import observed_action, score_case
+from trimtab.evaluate.routes.robustness import drops
 from trimtab.evaluate.suite import Suite, is_redteam
 from trimtab.evaluate.transcript import Transcript
 from trimtab.evaluate.whole import calibration, diversity
 from trimtab.records import ACTIONS, Action, Case, Metric, Scorecard
 
-SLICES = ("battery", "kind", "domain", "difficulty", "severity")
+SLICES = ("battery", "variant", "kind", "domain", "difficulty", "severity")
 
 
 def score_suite(
@@ -40,6 +42,7 @@ def score_suite(
     for found in (
         calibration(scoring.quality, quality, wording, scoring.clusters, config),
         diversity(quality, vocab_size, scoring.clusters, config.level),
+        drops(suite.cases, columns, scoring.clusters, config.level),
     ):
         metrics |= {name: metric for name, (metric, _) in found.items()}
         columns |= {name: scores for name, (_, scores) in found.items()}
@@ -50,7 +53,7 @@ def score_suite(
         metrics=metrics,
         cases=columns,
         clusters=scoring.clusters,
-        slices=scoring.slices(columns) | scoring.action_slices(),
+        slices=scoring.slices(columns) | scoring.action_slices() | confusion_slices(scoring.actions, config.level),
         answers={case.id: scoring.answer(case) for case in suite.cases} if config.keep_answers else {},
     )
 

@@ -23,6 +23,9 @@ class Kind:
 
 _SHARE = Kind("share")
 _KINDS = {
+    "hedges_per_100_words": Kind("per 100 words", "none", 0.0, None),
+    "robustness": Kind("points", "higher", -1.0, 1.0),
+    "route": Kind("share", "lower"),
     "tokens_per_answer": Kind("tokens", "none", 0.0, None),
     "kl_to_base": Kind("nats/token", "lower", 0.0, None),
     "ece": Kind("", "lower"),
@@ -35,6 +38,9 @@ _KINDS = {
 
 def kind_of(metric: str) -> Kind:
     """The kind of a metric by name; ``attack_success_s1`` and its like are of ``attack_success``'s."""
+    family = metric.partition("_")[0]
+    if family in ("robustness", "route"):
+        return _KINDS[family]
     return _KINDS.get("attack_success" if is_attack(metric) else metric, _SHARE)
 
 

@@ -7,6 +7,8 @@ from trimtab.evaluate.action import MARKERS_ONLY, Wording, action_of
 from trimtab.evaluate.attack import attack_succeeded
 from trimtab.evaluate.checks import check_scores
 from trimtab.evaluate.citing import Worked, citing, fidelity
+from trimtab.evaluate.manner import manner_scores
+from trimtab.evaluate.routes.breakdown import breakdown_scores
 from trimtab.evaluate.routing import argument_match, routing_matches
 from trimtab.evaluate.suite import is_redteam
 from trimtab.evaluate.transcript import Transcript, passages, tool_results, workings
@@ -44,10 +46,12 @@ def score_case(case: Case, transcript: Transcript, wording: Wording = MARKERS_ON
         return {}
     return {
         **routing_scores(case, outcome),
+        **breakdown_scores(case, outcome.calls),
         **action_scores(case, outcome, wording),
         **citation_scores(case, outcome),
         **fact_scores(case, outcome),
         **check_scores(case, transcript),
+        **manner_scores(outcome.raw_answer),
         "tokens_per_answer": float(outcome.completion_tokens),
     }
 

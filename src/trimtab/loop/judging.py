@@ -63,7 +63,9 @@ def sealed_suite(workspace: Workspace, purpose: str = "evaluate") -> Suite:
     cases += import_cases(config.data, root, toolbox_of(workspace, Rehearsal()).schemas)
     suite = make_suite(cases, "sealed", config.evaluate.limit)
     fresh = [
-        case for name, one in config.evaluate.batteries.items() for case in make_battery(name, one.cases, one.seed)
+        case
+        for name, one in config.evaluate.batteries.items()
+        for case in make_battery(name, one.cases, one.seed, suite.cases)
     ]
     return make_suite((*suite.cases, *fresh)) if fresh else suite
 

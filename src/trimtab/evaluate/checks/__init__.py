@@ -3,6 +3,7 @@
 from collections.abc import Callable, Mapping, Sequence
 
 from trimtab.evaluate.checks.exact import choice, number, text
+from trimtab.evaluate.routes.check import calls_check
 from trimtab.evaluate.transcript import Transcript
 from trimtab.records import Case, UserError
 from trimtab.tools import Outcome
@@ -10,7 +11,7 @@ from trimtab.tools import Outcome
 Check = Callable[[Case, Sequence[Outcome]], Mapping[str, float]]
 """The case and its samples that were finished (at least one) -> metric -> score."""
 
-CHECKS: dict[str, Check] = {"choice": choice, "number": number, "text": text}
+CHECKS: dict[str, Check] = {"calls": calls_check, "choice": choice, "number": number, "text": text}
 
 
 def check_scores(case: Case, transcript: Transcript) -> dict[str, float]:
