@@ -1,6 +1,6 @@
 """Requests with tools: call, ask for what is missing, or say that no tool fits."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, ClassVar
 
@@ -51,7 +51,7 @@ class ToolRouting:
     def case(self, row: JsonRow) -> Case | None:
         read = _read(row)
         calls = tuple(ToolCall(call.name, call.arguments) for call in read.calls)
-        expected = Expected(action=read.action, calls=calls, check=_accepted(row))
+        expected = Expected(action=read.action, calls=calls, check=_accepted(row, calls))
         return Case(read.messages, expected, tools=read.tools, labels=read.labels)
 
     def _text(self, row: JsonRow, read: "_Read") -> str:
@@ -93,12 +93,16 @@ def _read(row: JsonRow) -> _Read:
     )
 
 
-def _accepted(row: JsonRow) -> dict[str, Any]:
+def _accepted(row: JsonRow, calls: Sequence[ToolCall]) -> dict[str, Any]:
     """The check of a set that lists every accepted value (``allowed``) of each call; none where one lists nothing."""
     rows = row["expected_calls"]
     if not rows or not all(isinstance(call.get("allowed"), Mapping) for call in rows):
         return {}
-    return {"kind": "calls", "calls": [{"name": call["name"], "allowed": dict(call["allowed"])} for call in rows]}
+    return {"kind": "calls", "calls": [_due(*pair) for pair in zip(calls, rows, strict=True)]}
+
+
+def _due(call: ToolCall, row: JsonRow) -> dict[str, Any]:
+    return {"name": call.name, "allowed": dict(row["allowed"])}
 
 
 def _calls(row: JsonRow) -> tuple[ToolCall, ...]:

@@ -31,8 +31,8 @@ class Breakdown:
 def breakdown(case: Case, made: Sequence[ToolCall]) -> Breakdown:
     """The calls of a turn by what went wrong, against the accepted values where the case has a ``calls`` check.
 
-    Right calls are taken out first (as many as can be, in any order); of the rest a call of a tool that is due has wrong
-    arguments; then a call of another tool stands for one that is due; what remains is missing or one too many.
+    Right calls are taken out first (as many as can be, in any order); of the rest a call of a tool that is due has
+    wrong arguments; then a call of another tool stands for one that is due; what remains is missing or one too many.
     """
     if case.expected.check.get("kind") == "calls":
         due = accepted_calls(case)

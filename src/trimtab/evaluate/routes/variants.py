@@ -50,7 +50,7 @@ def renamed(case: Case, rng: random.Random) -> Case | None:
 
 
 def shifted(case: Case, rng: random.Random) -> Case | None:
-    """An earlier exchange about something else; tools that a case brings in another order, among three that do not fit."""
+    """An earlier exchange about something else; a case's own tools in another order, among three that do not fit."""
     system = [message for message in case.messages if message.role == "system"]
     rest = [message for message in case.messages if message.role != "system"]
     asked, answered = rng.choice(EARLIER)
@@ -76,7 +76,7 @@ def variants_of(case: Case, seed: int, kinds: Sequence[str] = tuple(VARIANTS)) -
 
 
 def routing_battery(cases: Sequence[Case], count: int, seed: int) -> list[Case]:
-    """``count`` variants of the routing cases among ``cases`` (fewer where there are no more), spread over the cases."""
+    """``count`` variants of the routing cases among ``cases`` (fewer where there are no more), spread over them."""
     plain = [case for case in cases if _routes(case)]
     random.Random(seed).shuffle(plain)
     made = [variants_of(case, seed) for case in plain]
