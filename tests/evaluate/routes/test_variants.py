@@ -20,12 +20,16 @@ NAMES = st.text("abcdef_", min_size=1, max_size=6) | st.sampled_from(["tool_1", 
 @st.composite
 def cases(draw: st.DrawFn) -> Case:
     """A case that brings up to four tools and expects calls of them."""
-    tools = []
+    tools: list[dict[str, Any]] = []
     for name in draw(st.lists(NAMES, min_size=1, max_size=4, unique=True)):
         keys = draw(st.lists(NAMES, min_size=1, max_size=3, unique=True))
-        parameters = {"type": "object", "properties": {key: {"type": "integer"} for key in keys}, "required": keys}
+        parameters: dict[str, Any] = {
+            "type": "object",
+            "properties": {key: {"type": "integer"} for key in keys},
+            "required": keys,
+        }
         tools.append({"type": "function", "function": {"name": name, "parameters": parameters}})
-    functions = [tool["function"] for tool in tools]
+    functions: list[dict[str, Any]] = [tool["function"] for tool in tools]
     calls = tuple(
         ToolCall(function["name"], {key: draw(st.integers(0, 9)) for key in function["parameters"]["properties"]})
         for function in draw(st.lists(st.sampled_from(functions), max_size=3))

@@ -91,7 +91,7 @@ def _mismatch(value: Any, allowed: Sequence[Any], schema: Mapping[str, Any]) -> 
         return "" if type(value) is likely and _among(value, allowed) else "value" if type(value) is likely else "type"
     if likely not in (None, wanted, int if wanted is float else wanted):
         return "" if _among(value, allowed) else "value"
-    if wanted is list and not _items_typed(value, allowed, schema):
+    if isinstance(value, list) and not _items_typed(value, allowed, schema):
         return "type"
     return "" if any(_equal(value, one) for one in allowed) else "value"
 
