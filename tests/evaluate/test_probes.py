@@ -23,6 +23,7 @@ def test_a_right_answer_is_right_in_all(build: Any) -> None:
     assert set(faults.values()) == {0.0}
     assert set(scores.values()) == {1.0}
     assert set(scores) == {
+        "call_recall",
         "tool_routing_accuracy", "argument_match", "action_accuracy", "refusal_appropriateness",
         "clarify_appropriateness", "defer_appropriateness", "citation_precision", "citation_recall",
         "reference_fidelity", "answer_facts",
