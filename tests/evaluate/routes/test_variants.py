@@ -14,7 +14,7 @@ from trimtab.records import Case, Expected, Message, ToolCall, case_from_json
 from trimtab.stats import paired_interval
 from trimtab.tools import Outcome
 
-NAMES = st.text("abcdef_", min_size=1, max_size=6) | st.sampled_from(["tool_1", "field_1", "field_2"])
+NAMES = st.text("qxz_", min_size=2, max_size=6) | st.sampled_from(["tool_1", "field_1", "field_2"])
 
 
 @st.composite
