@@ -119,7 +119,8 @@ class _Scoring:
             for label in SLICES:
                 if (value := case.labels.get(label)) is not None:
                     members.setdefault(f"{label}={value}", set()).add(case.id)
-        plain = {name: scores for name, scores in columns.items() if name not in ("ece", "ead") and "robustness_" not in name}
+        whole = {"ece", "ead"} | {name for name in columns if name.startswith("robustness_")}
+        plain = {name: scores for name, scores in columns.items() if name not in whole}
         return {name: self._means(_within(plain, members[name])) for name in sorted(members)}
 
     def action_slices(self) -> dict[str, dict[str, Metric]]:
