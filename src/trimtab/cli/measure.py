@@ -20,6 +20,7 @@ if TYPE_CHECKING:
 @click.option("--worst", type=int, default=0, help="Also show so many of the worst answers.")
 @click.option("--dry-run", is_flag=True, help="What the gate will be able to see, without asking anything.")
 @click.option("--drift", is_flag=True, help="Show how the manner of answers moved from π0 and from release to release.")
+@click.option("--confusion", is_flag=True, help="Also show what was done against what was due, action by action.")
 @click.option("--inspect", metavar="TASK", help="Run this Inspect task instead: a registered name, or FILE.py@TASK.")
 @click.option("--lm-eval", metavar="TASK", help="Run this lm-eval task instead: a registered name, or FILE.yaml.")
 @click.option("--task-arg", "task_args", multiple=True, metavar="KEY=VALUE", help="An argument of that task.")
@@ -38,6 +39,7 @@ def evaluate(
     worst: int,
     dry_run: bool,
     drift: bool,
+    confusion: bool,
     inspect: str | None,
     lm_eval: str | None,
     task_args: tuple[str, ...],
@@ -86,6 +88,10 @@ def evaluate(
         return
     for card in cards:
         _say_card(card)
+    if confusion:
+        from trimtab.evaluate import confusion_lines
+
+        say("\n" + "\n".join(confusion_lines(cards[0])))
     wrong = sorted(cards[0].cases.get("action_accuracy", {}).items(), key=lambda item: item[1])
     for case, score in wrong[:worst]:
         say(f"\n{case[:12]} (action {score:.0f}): {cards[0].answers.get(case)}")

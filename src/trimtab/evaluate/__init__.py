@@ -8,6 +8,7 @@ from trimtab.evaluate.checks import CHECKS
 from trimtab.evaluate.compare import Change, compare
 from trimtab.evaluate.confidence import SOURCES, Instrument, confidences
 from trimtab.evaluate.config import BatteryConfig, EvaluateConfig
+from trimtab.evaluate.confusion import Confusion, confusion, confusion_lines
 from trimtab.evaluate.drift import kl_to_base
 from trimtab.evaluate.grounding import (
     Citing,
@@ -25,6 +26,7 @@ from trimtab.evaluate.manner import Drift, Shift, drift_series, style_drift
 from trimtab.evaluate.membership import Membership, membership, min_k_plus_plus
 from trimtab.evaluate.metrics import kind_of
 from trimtab.evaluate.probes import Confidence, confidence_of, observed_action, score_case
+from trimtab.evaluate.routes import VARIANTS, breakdown, variants_of
 from trimtab.evaluate.routing import argument_match, routing_matches
 from trimtab.evaluate.run import evaluate
 from trimtab.evaluate.severity import Severity, by_severity
@@ -38,10 +40,12 @@ __all__ = [
     "FED",
     "SCORING",
     "SOURCES",
+    "VARIANTS",
     "BatteryConfig",
     "Change",
     "Citing",
     "Confidence",
+    "Confusion",
     "Drift",
     "EntailmentConfig",
     "Entails",
@@ -61,12 +65,15 @@ __all__ = [
     "action_of",
     "argument_match",
     "attack_succeeded",
+    "breakdown",
     "by_severity",
     "citing",
     "classify",
     "compare",
     "confidence_of",
     "confidences",
+    "confusion",
+    "confusion_lines",
     "describe_batteries",
     "drift_series",
     "evaluate",
@@ -90,4 +97,5 @@ __all__ = [
     "supported",
     "transcribe",
     "transcript_from_json",
+    "variants_of",
 ]

@@ -9,22 +9,24 @@ from trimtab.evaluate.confidence import Confidence, confidences
 from trimtab.evaluate.confidence.metrics import calibrations, diagrams
 from trimtab.evaluate.confidence.temperature import Temperature
 from trimtab.evaluate.config import DEFAULTS, EvaluateConfig
+from trimtab.evaluate.confusion import confusion_slices
 from trimtab.evaluate.grounding import grounding_notes
 from trimtab.evaluate.manner import manner_of, spoken_answers, style_columns, variety
 from trimtab.evaluate.manner.variety import Embed
 from trimtab.evaluate.metrics import Scores, is_attack, is_mean, mean_metric
 from trimtab.evaluate.pairs import sycophancy
 from trimtab.evaluate.probes import observed_action, score_case
+from trimtab.evaluate.routes.robustness import drops
 from trimtab.evaluate.suite import Suite, is_redteam
 from trimtab.evaluate.transcript import Transcript
 from trimtab.evaluate.whole import calculator, diversity
 from trimtab.records import ACTIONS, Action, Case, Metric, Scorecard
 
-SCORING = 6
+SCORING = 7
 """Raised whenever equal answers would be scored otherwise than before: scorecards that are kept go stale by it."""
 Judged = Mapping[str, Mapping[str, float | None]]
 """Metric -> case id -> what a judge said; None: it could not say."""
-SLICES = ("battery", "kind", "domain", "difficulty", "severity", "depth", "length")
+SLICES = ("battery", "variant", "kind", "domain", "difficulty", "severity", "depth", "length")
 
 
 def score_suite(
@@ -65,6 +67,7 @@ def score_suite(
         diversity(quality, vocab_size, scoring.clusters, config.level),
         calculator(scoring.quality, columns, scoring.clusters, config.level),
         variety(answers, scoring.clusters, config, embed),
+        drops(suite.cases, columns, scoring.clusters, config.level),
     ):
         metrics |= {name: metric for name, (metric, _) in found.items()}
         columns |= {name: scores for name, (_, scores) in found.items() if scores}
@@ -75,7 +78,7 @@ def score_suite(
         metrics=metrics,
         cases=columns,
         clusters=scoring.clusters,
-        slices=scoring.slices(columns) | scoring.action_slices(),
+        slices=scoring.slices(columns) | scoring.action_slices() | confusion_slices(scoring.actions, config.level),
         answers={case.id: scoring.answer(case) for case in suite.cases} if config.keep_answers else {},
         calibration=diagrams(confidence, config, scale),
         manner=manner_of(scoring.quality, answers),

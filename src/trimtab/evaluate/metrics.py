@@ -27,6 +27,8 @@ _SOURCES = ("_answer_tokens", "_least_token", "_choice", "_p_true", "_stated")
 _WHOLE = frozenset({"ece", "ece_width", "ece_scaled", "ead", "distinct_1", "distinct_2", "self_bleu"})
 _WHOLE |= {"vendi", "vendi_meaning", "opening_share"}
 _KINDS = {
+    "robustness": Kind("points", "higher", -1.0, 1.0),
+    "route": Kind("share", "lower"),
     "tokens_per_answer": Kind("tokens", "none", 0.0, None),
     "kl_to_base": Kind("nats/token", "lower", 0.0, None),
     "ece": Kind("", "lower"),
@@ -67,12 +69,15 @@ _KINDS = {
 
 def kind_of(metric: str) -> Kind:
     """The kind of a metric by name; ``attack_success_s1`` is of ``attack_success``'s, ``ece_choice`` of ``ece``'s."""
+    family = metric.partition("_")[0]
+    if family in ("robustness", "route"):
+        return _KINDS[family]
     return _KINDS.get("attack_success" if is_attack(metric) else _plain(metric), _SHARE)
 
 
 def is_mean(metric: str) -> bool:
     """Whether the metric is a mean over cases, so that some of them have one too."""
-    return _plain(metric) not in _WHOLE
+    return _plain(metric) not in _WHOLE and not metric.startswith("robustness_")
 
 
 def _plain(metric: str) -> str:

@@ -8,6 +8,7 @@ from trimtab.evaluate.attack import attack_succeeded
 from trimtab.evaluate.checks import check_scores
 from trimtab.evaluate.checks.exact import accuracy_of
 from trimtab.evaluate.grounding import citation_scores, presence_scores, refusal_scores, ungrounded_scores
+from trimtab.evaluate.routes.breakdown import breakdown_scores
 from trimtab.evaluate.routing import argument_match, routing_matches
 from trimtab.evaluate.suite import is_redteam
 from trimtab.evaluate.transcript import Transcript
@@ -51,6 +52,7 @@ def score_case(case: Case, transcript: Transcript, wording: Wording = MARKERS_ON
     observed = observed_action(case, outcome, wording)
     return {
         **routing_scores(case, outcome),
+        **breakdown_scores(case, outcome.calls),
         **action_scores(case, outcome, wording),
         **citation_scores(case, outcome),
         **ungrounded_scores(case, outcome),

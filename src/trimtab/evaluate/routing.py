@@ -24,7 +24,12 @@ def argument_match(expected: Sequence[ToolCall], made: Sequence[ToolCall]) -> fl
     A match of syntax trees, as BFCL's: the same keys; numbers by value, arithmetic expressions by value, search
     queries by content words, other texts by normal form.
     """
-    pairs = [[i for i, call in enumerate(made) if call_matches(want, call)] for want in expected]
+    placed = largest_pairing([[i for i, call in enumerate(made) if call_matches(want, call)] for want in expected])
+    return len(placed) / len(expected)
+
+
+def largest_pairing(pairs: Sequence[Sequence[int]]) -> dict[int, int]:
+    """As many pairs as there can be, each on either side used once: ``pairs[want]`` are those that want may take."""
     owner: dict[int, int] = {}
 
     def place(want: int, seen: set[int]) -> bool:
@@ -36,7 +41,9 @@ def argument_match(expected: Sequence[ToolCall], made: Sequence[ToolCall]) -> fl
                     return True
         return False
 
-    return sum(place(want, set()) for want in range(len(expected))) / len(expected)
+    for want in range(len(pairs)):
+        place(want, set())
+    return {want: i for i, want in owner.items()}
 
 
 def call_matches(expected: ToolCall, made: ToolCall) -> bool:

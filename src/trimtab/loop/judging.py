@@ -69,7 +69,7 @@ def sealed_suite(workspace: Workspace, purpose: str = "evaluate") -> Suite:
     cases = [case for path in judging(workspace) for case in _read_shard(workspace, path, visitor)]
     cases += import_cases(config.data, root, toolbox_of(workspace, Rehearsal()).schemas)
     suite = make_suite(cases, "sealed", config.evaluate.limit)
-    fresh = fresh_cases(workspace)
+    fresh = fresh_cases(workspace, suite.cases)
     return make_suite((*suite.cases, *fresh)) if fresh else suite
 
 

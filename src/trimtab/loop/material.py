@@ -1,6 +1,8 @@
 """What the workspace hands to the batteries: its passages, tools, tables, and its model's tokens."""
 
 import json
+from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 
 import yaml
@@ -14,10 +16,11 @@ from trimtab.tools import Rehearsal, load_documents
 from trimtab.tools.orders import Table
 
 
-def fresh_cases(workspace: Workspace) -> list[Case]:
-    """The cases of the batteries that trimtab.yaml names. Raises UserError on one that cannot be made."""
+def fresh_cases(workspace: Workspace, suite: Sequence[Case] = ()) -> list[Case]:
+    """The cases of the batteries that trimtab.yaml names, beside those of ``suite``. Raises UserError on one that
+    cannot be made."""
     wanted = workspace.config.evaluate.batteries
-    material = material_of(workspace) if FED.keys() & wanted.keys() else Material()
+    material = replace(material_of(workspace) if FED.keys() & wanted.keys() else Material(), cases=tuple(suite))
     return [case for name, one in wanted.items() for case in make_battery(name, one.cases, one.seed, material)]
 
 

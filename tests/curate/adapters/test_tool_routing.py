@@ -34,6 +34,8 @@ def test_an_expected_call_is_learnt_as_one_turn_and_tested_without_ids() -> None
     assert case is not None
     assert example.messages[-1].tool_calls == (ToolCall("book", {"property_name": "Northridge"}, "call_1"),)
     assert case.expected.calls == (ToolCall("book", {"property_name": "Northridge"}),)
+    due = {"name": "book", "allowed": {"property_name": ["Northridge"]}}
+    assert case.expected.check == {"kind": "calls", "calls": [due]}
     assert example.labels["action"] == case.expected.action == "call_tool"
     assert example.tools == case.tools == (TOOL,)
     assert example_from_json(example.to_json()) == example

@@ -1,5 +1,6 @@
 """Requests with tools: call, ask for what is missing, or say that no tool fits."""
 
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, ClassVar
 
@@ -50,7 +51,8 @@ class ToolRouting:
     def case(self, row: JsonRow) -> Case | None:
         read = _read(row)
         calls = tuple(ToolCall(call.name, call.arguments) for call in read.calls)
-        return Case(read.messages, Expected(action=read.action, calls=calls), tools=read.tools, labels=read.labels)
+        expected = Expected(action=read.action, calls=calls, check=_accepted(row, calls))
+        return Case(read.messages, expected, tools=read.tools, labels=read.labels)
 
     def _text(self, row: JsonRow, read: "_Read") -> str:
         if isinstance(reply := meta(row).get("reference_reply"), str) and reply.strip():
@@ -89,6 +91,18 @@ def _read(row: JsonRow) -> _Read:
         action="call_tool" if calls else _QUIET[behaviour],
         labels={"kind": "tool_routing", **({"domain": str(domain)} if domain else {})},
     )
+
+
+def _accepted(row: JsonRow, calls: Sequence[ToolCall]) -> dict[str, Any]:
+    """The check of a set that lists every accepted value (``allowed``) of each call; none where one lists nothing."""
+    rows = row["expected_calls"]
+    if not rows or not all(isinstance(call.get("allowed"), Mapping) for call in rows):
+        return {}
+    return {"kind": "calls", "calls": [_due(*pair) for pair in zip(calls, rows, strict=True)]}
+
+
+def _due(call: ToolCall, row: JsonRow) -> dict[str, Any]:
+    return {"name": call.name, "allowed": dict(row["allowed"])}
 
 
 def _calls(row: JsonRow) -> tuple[ToolCall, ...]:

@@ -31,7 +31,7 @@ def at_most(text: str) -> int:
 @dataclass(frozen=True)
 class Material:
     """``window``: tokens that the model reads at once; ``taken``: those that system prompt and tools use up.
-    ``irreversible``: the names of tools whose effect cannot be undone.
+    ``irreversible``: the names of tools whose effect cannot be undone. ``cases``: those that are asked beside them.
 
     Every generator may ignore it; one that needs what is empty raises UserError.
     """
@@ -40,6 +40,7 @@ class Material:
     schemas: tuple[ToolSchema, ...] = ()
     records: tuple[Records, ...] = ()
     irreversible: tuple[str, ...] = ()
+    cases: tuple[Case, ...] = ()
     count: Callable[[str], int] = at_most
     window: int = 2048
     taken: int = 0

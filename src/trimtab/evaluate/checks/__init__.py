@@ -9,6 +9,7 @@ from trimtab.evaluate.checks.honest import honest
 from trimtab.evaluate.checks.reasoning import reasoning, require_reasoning_gym
 from trimtab.evaluate.checks.says import says
 from trimtab.evaluate.checks.stance import stance
+from trimtab.evaluate.routes.check import calls_check
 from trimtab.evaluate.transcript import Transcript
 from trimtab.records import Case, UserError
 from trimtab.tools import Outcome
@@ -18,6 +19,7 @@ Check = Callable[[Case, Sequence[Outcome]], Mapping[str, float]]
 """The case and its samples that were finished (at least one) -> metric -> score."""
 
 CHECKS: dict[str, Check] = {
+    "calls": calls_check,
     "choice": choice,
     "code": code,
     "constraints": constraints,
