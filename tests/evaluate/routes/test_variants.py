@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from trimtab.evaluate import EvaluateConfig, Transcript, make_battery, make_suite, score_suite, variants_of
+from trimtab.evaluate import EvaluateConfig, Material, Transcript, make_battery, make_suite, score_suite, variants_of
 from trimtab.evaluate.routes.renaming import renaming
 from trimtab.records import Case, Expected, Message, ToolCall, case_from_json
 from trimtab.stats import paired_interval
@@ -100,7 +100,7 @@ def test_the_battery_takes_the_routing_cases_alone() -> None:
     routing = Case((Message("user", "total?"),), Expected("answer", (ToolCall("calculator", {"expression": "2"}),)))
     chat = Case((Message("user", "hello"),), Expected("answer"))
     attack = Case(routing.messages, routing.expected, labels={"suite": "redteam"})
-    made = make_battery("routing", 10, 0, (routing, chat, attack))
+    made = make_battery("routing", 10, 0, Material(cases=(routing, chat, attack)))
     assert {one.labels["plain"] for one in made} == {routing.id}
     assert {one.labels["variant"] for one in made} == {"paraphrase", "shifted"}  # a toolbox's own names stay
     assert {one.labels["battery"] for one in made} == {"routing"}
