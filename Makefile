@@ -34,6 +34,12 @@ $(NODE)/node_modules/.package-lock.json: $(NODE)/package-lock.json
 	  (cd $(NODE) && npm ci --silent >/dev/null 2>&1 && touch node_modules/.package-lock.json) || echo "no npm client: its tests skip" >&2; \
 	fi
 
+# The reasoning extra builds one of its needs from source; where there is no C compiler, its tests skip.
+$(VENV)/.reasoning: lock/reasoning.txt | $(READY)
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes --no-deps -r $< >&2 \
+	  || echo "no reasoning-gym: its tests skip" >&2
+	@touch $@
+
 demo: setup
 	@$(BIN)/trimtab demo $(ARGS)
 
@@ -54,7 +60,7 @@ types: setup
 imports: setup
 	$(BIN)/lint-imports
 
-test: setup $(NODE)/node_modules/.package-lock.json
+test: setup $(VENV)/.reasoning $(NODE)/node_modules/.package-lock.json
 	@log=$$(mktemp); nice -n 10 $(BIN)/pytest tests/train >$$log 2>&1 & train=$$!; \
 	$(BIN)/pytest --ignore=tests/train; rest=$$?; wait $$train; train=$$?; cat $$log; rm -f $$log; exit $$((rest + train))
 
@@ -65,8 +71,10 @@ docs: setup
 	$(BIN)/python tests/readme_commands.py README.md
 
 lock:
-	$(PYTHON) -m uv pip compile pyproject.toml lock/torch-needs.in --extra openvino --extra constrained --extra parquet --extra language --extra plot --extra dev --universal --python-version 3.11 \
+	$(PYTHON) -m uv pip compile pyproject.toml lock/torch-needs.in --extra openvino --extra constrained --extra parquet --extra language --extra plot --extra sandbox --extra dev --universal --python-version 3.11 \
 	  --generate-hashes --override lock/without-torch.txt --no-header --no-annotate --quiet -o lock/requirements.txt
+	$(PYTHON) -m uv pip compile lock/reasoning.in -c lock/requirements.txt --universal --python-version 3.11 \
+	  --generate-hashes --no-header --no-annotate --quiet -o lock/reasoning.txt
 
 clean:
 	rm -rf $(VENV) build dist .mypy_cache .ruff_cache .pytest_cache .import_linter_cache

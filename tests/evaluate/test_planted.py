@@ -50,6 +50,10 @@ def scenes(folder: Path) -> list[Scene]:
     return [scene for kind, count in counts.items() for scene in islice(KINDS[kind](stage), count)]
 
 
+def unclustered(case: Case) -> Case:
+    return replace(case, labels={key: value for key, value in case.labels.items() if key != "cluster"})
+
+
 def card_of(transcripts: Set) -> Scorecard:
     suite = make_suite(case for case, _ in transcripts.values())
     done = {name: Transcript(outcome) for name, (_, outcome) in transcripts.items()}
@@ -58,8 +62,14 @@ def card_of(transcripts: Set) -> Scorecard:
 
 @pytest.fixture(scope="module")
 def good(tmp_path_factory: pytest.TempPathFactory) -> Set:
-    """The ideal transcripts that every probe takes for right without the policy's own wording."""
-    made = [(as_case(scene, "sealed"), outcome_of(scene.turns)) for scene in scenes(tmp_path_factory.mktemp("support"))]
+    """The ideal transcripts that every probe takes for right without the policy's own wording.
+
+    Faults are planted case by case, so a case is a unit of its own here, not one of its policy's.
+    """
+    made = [
+        (unclustered(as_case(scene, "sealed")), outcome_of(scene.turns))
+        for scene in scenes(tmp_path_factory.mktemp("support"))
+    ]
     everything: Set = {case.id: (case, outcome) for case, outcome in made}
     columns = card_of(everything).cases
     wanted = [name for name in columns if name in GOOD]
@@ -162,14 +172,14 @@ class Fault:
     implied: frozenset[str] = frozenset()
 
 
-ERRED = frozenset({"ece", "brier"})
+CALIBRATED = frozenset({"ece", "ece_width", "brier", "overconfidence"})
 """Calibration: what is done wrongly as surely as before is over-confident."""
-WORDED = frozenset({"ead", "tokens_per_answer", "hedges_per_100_words"})
+VARIED = frozenset({"ead", "distinct_1", "distinct_2", "self_bleu", "opening_share"})
+"""What is the same in many answers makes them less varied."""
+WORDED = VARIED | {"tokens_per_answer", "hedges_per_100_words", "citations_per_answer"}
 """Other words are another length and another vocabulary."""
 FAULTS = {
-    "wrong citations": Fault(
-        wrong_citation, cited, {"citation_precision": -1.0, "citation_recall": -1.0}, frozenset({"ead"})
-    ),
+    "wrong citations": Fault(wrong_citation, cited, {"citation_precision": -1.0, "citation_recall": -1.0}, VARIED),
     "missing citations": Fault(
         without_citations,
         cited,
@@ -181,20 +191,22 @@ FAULTS = {
         lambda outcome: saying(outcome, f"{outcome.answer} {outcome.answer}"),
         any_case,
         {"tokens_per_answer": None},
-        frozenset({"ead"}),
+        VARIED | {"citations_per_answer"},
     ),
-    "hedging": Fault(hedged, answered, {"hedges_per_100_words": None}, frozenset({"ead", "tokens_per_answer"})),
+    "hedging": Fault(hedged, answered, {"hedges_per_100_words": None}, VARIED | {"tokens_per_answer"}),
     "over-refusal": Fault(
         lambda outcome: saying(outcome, "I'm sorry, but I can't help with that."),
         answered,
-        {"refusal_appropriateness": -1.0, "action_accuracy": -1.0},
-        ERRED | WORDED | {"citation_precision", "citation_recall", "reference_fidelity", "answer_facts"},
+        {"refusal_appropriateness": -1.0, "action_accuracy": -1.0, "refusal_rate": 1.0},
+        CALIBRATED
+        | WORDED
+        | {"citation_precision", "citation_recall", "reference_fidelity", "answer_facts", "answer_when_present"},
     ),
     "wrong route": Fault(
         wrong_tool,
         called,
         {"tool_routing_accuracy": -1.0, "route_wrong_tool": 1.0, "argument_match": -1.0},
-        ERRED,
+        CALIBRATED,
     ),
     "wrong arguments": Fault(wrong_arguments, called, {"argument_match": -1.0, "route_wrong_arguments": 1.0}),
 }
@@ -268,9 +280,9 @@ def test_over_confidence_moves_calibration_and_nothing_else(
     assert changes["ece"].verdict == "worse"
     assert changes["ece"].delta == pytest.approx(rate * (SURE - UNSURE), abs=0.06)
     moved = {metric for metric, change in changes.items() if change.verdict != "same"}
-    assert moved <= {"brier", "ece", "overconfidence"}
-    if "overconfidence" in changes:
-        assert changes["overconfidence"].verdict == "worse"
+    assert moved <= CALIBRATED
+    assert changes["overconfidence"].verdict == "moved"  # neither more nor less of it is better: it is best at 0
+    assert changes["overconfidence"].delta == pytest.approx(rate * (SURE - UNSURE), abs=0.06)
 
 
 def test_nothing_planted_moves_nothing(good: Set, good_card: Scorecard) -> None:

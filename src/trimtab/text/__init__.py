@@ -7,7 +7,7 @@ from trimtab.text.normal import ngrams, normalise, words
 from trimtab.text.pii import ALL_KINDS, DEFAULT_KINDS, Recogniser, Span, normal_datum, pii_spans, scrub
 from trimtab.text.shingles import Shingles, shingles
 from trimtab.text.signature import jaccard_estimate, shingle_signature
-from trimtab.text.style import Manner, Style, manner, style
+from trimtab.text.style import Manner, Style, manner, style, without_hedges
 from trimtab.text.surface import Surface, surface
 
 __all__ = [
@@ -40,5 +40,6 @@ __all__ = [
     "strip_citations",
     "style",
     "surface",
+    "without_hedges",
     "words",
 ]

@@ -8,7 +8,7 @@ from functools import lru_cache
 from trimtab.text.cite import citations, sentences
 from trimtab.text.facts import content_words, entities, number_spans, numbers
 from trimtab.text.normal import normalise
-from trimtab.text.style import manner
+from trimtab.text.style import manner, without_hedges
 
 CharSpan = tuple[int, int]
 """(start, end) in characters."""
@@ -98,7 +98,7 @@ def _read(text: str) -> _Source:
 
 def _worded(bare: str, shown: _Source, given: _Source) -> bool:
     """Whether enough of the content words are in what is shown; a result that is given may repeat given words."""
-    own = {word for word in content_words(bare) if not word.isdigit()}
+    own = {word for word in content_words(without_hedges(bare)) if not word.isdigit()}
     known = shown.words
     if (numbers(bare) - shown.numbers) & given.numbers:
         known |= given.words

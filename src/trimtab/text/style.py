@@ -105,6 +105,11 @@ _LAST = 2
 """A clarifying question stands in one of the last sentences."""
 
 
+def without_hedges(text: str) -> str:
+    """The text less its hedging words, which say how sure a claim is and not what it claims; folded to lower case."""
+    return _HEDGE.sub(" ", text.replace("’", "'").casefold())
+
+
 def style(text: str) -> Style:
     """Style counts of an answer. The markers read English; a policy's own wording is matched by its callers."""
     plain = text.replace("’", "'").casefold()

@@ -20,6 +20,7 @@ from trimtab.evaluate.grounding.support import one_form, supported
         ("It has six legs and two eyes.", "It has 6 legs and 2 eyes.", True),
         ("The parcels are delivered on Tuesdays.", "We deliver a parcel each Tuesday.", True),
         ("President Maria Silva opened the bridge.", "Maria Silva, the president, opened the bridge.", True),
+        ("Perhaps it seems, possibly, that parcels weigh 2 kg.", "Parcels weigh 2 kg.", True),
         ("Jane Smith opened the bridge.", "Jane Doe opened the bridge. John Smith closed it.", False),
     ],
 )

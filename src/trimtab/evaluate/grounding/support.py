@@ -3,7 +3,16 @@
 import re
 from dataclasses import dataclass
 
-from trimtab.text import content_words, entities, normalise, number_spans, numbers, sentences, strip_citations
+from trimtab.text import (
+    content_words,
+    entities,
+    normalise,
+    number_spans,
+    numbers,
+    sentences,
+    strip_citations,
+    without_hedges,
+)
 from trimtab.text.claims import ENOUGH
 
 _SUMMING = frozenset(content_words("come cost total price amount sum make pay altogether"))
@@ -44,7 +53,7 @@ def supported(sentence: str, cited: str, worked: Worked = NOTHING_WORKED) -> boo
         return False
     if not _names_hold(claim, cited):
         return False
-    own = content_words(_without_numbers(claim))
+    own = content_words(without_hedges(_without_numbers(claim)))
     known = content_words(cited)
     if totals and not (own - _SUMMING) & known:
         return False
