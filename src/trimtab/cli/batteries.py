@@ -23,7 +23,7 @@ def list_batteries(as_json: bool) -> None:
         emit(found)
         return
     for name, line in found.items():
-        say(f"{name:<14} {line}")
+        say(f"{name:<16} {line}")
 
 
 def evaluate_alone(

@@ -15,7 +15,7 @@ _TESTS = 8
 
 
 def code(count: int, seed: int) -> list[Case]:
-    """So many tasks of ``FAMILIES``, five samples each; the first call and its value are shown, the rest hidden."""
+    """Functions to write, five samples each, run in a sandbox (extra `sandbox`); one call is shown, others hidden."""
     drawn = draw_distinct(
         "code", [_drawn(family) for family in FAMILIES], count, seed, lambda one: one.messages[0].content
     )

@@ -18,12 +18,15 @@ _TOKENS = 320
 
 
 def math(count: int, seed: int) -> list[Case]:
-    """Word problems and expressions, no tool offered; ``labels.problem`` is the same in ``math_calculator``."""
+    """Word problems and expressions, no tool offered.
+
+    ``labels.problem`` is that of the same problem in ``math_calculator``.
+    """
     return _cases(count, seed, ())
 
 
 def math_calculator(count: int, seed: int) -> list[Case]:
-    """The problems of ``math`` for the same count and seed, with the toolbox's ``calculator`` offered."""
+    """The problems of `math` for the same count and seed, with the toolbox's `calculator` offered."""
     return _cases(count, seed, ("calculator",))
 
 

@@ -8,7 +8,10 @@ _TOKENS = 320
 
 
 def reasoning(count: int, seed: int) -> list[Case]:
-    """So many questions, the data sets in turn. Raises UserError without the extra, or where too few differ."""
+    """Puzzles of reasoning-gym, its data sets in turn (extra `reasoning`).
+
+    Raises UserError without the extra, or where too few differ.
+    """
     each = -(-count // len(DATASETS))
     columns = [_cases(name, each, seed) for name in DATASETS]
     return [columns[i % len(DATASETS)][i // len(DATASETS)] for i in range(count)]
