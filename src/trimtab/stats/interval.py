@@ -55,7 +55,9 @@ def mean_interval(
     error, df, units = _standard_error(x - mean, clusters)
     critical, score_critical = _criticals(level, df, clustered=units < n)
     if _binary(x):
-        low, high = _wilson_ends(mean, _effective_n(n, units, mean * (1 - mean), error), score_critical)
+        variance = mean * (1 - mean)
+        count = _effective_n(n, units, variance, error and _doubted(error, variance, units))
+        low, high = _wilson_ends(mean, count, score_critical)
     elif error == 0:
         reach = abs(mean) if units > 1 else math.inf  # without a bound, what was not seen is of the value's own size
         low, high = _unseen(mean, _or(lower, mean - reach), _or(upper, mean + reach), units, score_critical)
@@ -174,14 +176,15 @@ def _effective_n(n: int, units: int, variance: float, error: float) -> float:
         return float(n)
     if variance <= 0 or error == 0:
         return float(units)
-    return float(np.clip(variance / _doubted(error, variance, units) ** 2, units, n))
+    return float(np.clip(variance / error**2, units, n))
 
 
 def _doubted(error: float, variance: float, units: int) -> float:
-    """The standard error, doubted as much as one unit more would allow whose cases all agree.
+    """The standard error of a mean, doubted as much as one unit more would allow whose cases all agree.
 
     Few units may all look alike by chance: ``variance`` over ``units`` is the square of the largest error there can be,
-    and it counts as one of ``units`` + 1 observations of it.
+    and it counts as one of ``units`` + 1 observations of it. A paired difference is not doubted: what units share
+    cancels in it, and simulated coverage needs no doubt.
     """
     return math.sqrt((units * error**2 + variance / units) / (units + 1))
 
