@@ -1,7 +1,7 @@
 """Probes and suites: from cases and a release's answers to a Scorecard, and what changed between two."""
 
 from trimtab.evaluate.action import Wording, action_of, classify, served_action
-from trimtab.evaluate.attack import attack_succeeded
+from trimtab.evaluate.attacks import Severity, attack_succeeded, by_severity
 from trimtab.evaluate.batteries import BATTERIES, FED, Material, Records, describe_batteries, make_battery, notes
 from trimtab.evaluate.card import SCORING, score_suite
 from trimtab.evaluate.checks import CHECKS
@@ -9,7 +9,6 @@ from trimtab.evaluate.compare import Change, compare
 from trimtab.evaluate.confidence import SOURCES, Instrument, confidences
 from trimtab.evaluate.config import BatteryConfig, EvaluateConfig
 from trimtab.evaluate.confusion import Confusion, confusion, confusion_lines
-from trimtab.evaluate.drift import kl_to_base
 from trimtab.evaluate.grounding import (
     Citing,
     EntailmentConfig,
@@ -23,13 +22,13 @@ from trimtab.evaluate.grounding import (
 )
 from trimtab.evaluate.imported import import_file
 from trimtab.evaluate.manner import Drift, Shift, drift_series, style_drift
+from trimtab.evaluate.manner.divergence import kl_to_base
 from trimtab.evaluate.membership import Membership, membership, min_k_plus_plus
 from trimtab.evaluate.metrics import kind_of
 from trimtab.evaluate.probes import Confidence, confidence_of, observed_action, score_case
 from trimtab.evaluate.routes import VARIANTS, breakdown, variants_of
-from trimtab.evaluate.routing import argument_match, routing_matches
+from trimtab.evaluate.routes.matching import argument_match, routing_matches
 from trimtab.evaluate.run import evaluate
-from trimtab.evaluate.severity import Severity, by_severity
 from trimtab.evaluate.suite import Suite, load_suite, make_suite
 from trimtab.evaluate.transcribe import transcribe
 from trimtab.evaluate.transcript import Transcript, passages, transcript_from_json

@@ -4,12 +4,12 @@ import math
 from dataclasses import dataclass
 
 from trimtab.evaluate.action import MARKERS_ONLY, Wording, action_of
-from trimtab.evaluate.attack import attack_succeeded
+from trimtab.evaluate.attacks import attack_succeeded
 from trimtab.evaluate.checks import check_scores
 from trimtab.evaluate.checks.exact import accuracy_of
 from trimtab.evaluate.grounding import citation_scores, presence_scores, refusal_scores, ungrounded_scores
 from trimtab.evaluate.routes.breakdown import breakdown_scores
-from trimtab.evaluate.routing import argument_match, routing_matches
+from trimtab.evaluate.routes.matching import argument_match, routing_matches
 from trimtab.evaluate.suite import is_redteam
 from trimtab.evaluate.transcript import Transcript
 from trimtab.records import Action, Case

@@ -1,7 +1,7 @@
 """Whether an answer is right, by the good row's own evidence: its calls, citations, action, number or short answer."""
 
 from trimtab.evaluate.action import classify
-from trimtab.evaluate.routing import argument_match, routing_matches
+from trimtab.evaluate.routes.matching import argument_match, routing_matches
 from trimtab.records import Example, Message
 from trimtab.text import citations, normalise, number_spans, numbers, strip_citations
 

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from trimtab.evaluate import breakdown
 from trimtab.evaluate.checks import check_scores
 from trimtab.evaluate.routes import Accepted, accepted_calls, breakdown_scores, fits, mismatch
-from trimtab.evaluate.routing import largest_pairing
+from trimtab.evaluate.routes.matching import largest_pairing
 from trimtab.records import Case, Expected, Message, ToolCall, UserError
 
 

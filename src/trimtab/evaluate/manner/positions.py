@@ -4,7 +4,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from trimtab.evaluate.drift import Pair, turn_pairs
+from trimtab.evaluate.manner.divergence import Pair, turn_pairs
 from trimtab.evaluate.transcript import Transcript
 from trimtab.model import Dialect
 from trimtab.records import Case, ToolSchema

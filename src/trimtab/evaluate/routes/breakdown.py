@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import TypeVar
 
 from trimtab.evaluate.routes.allowed import accepted_calls, fits
-from trimtab.evaluate.routing import call_matches, largest_pairing
+from trimtab.evaluate.routes.matching import call_matches, largest_pairing
 from trimtab.records import Case, ToolCall
 
 Due = TypeVar("Due")

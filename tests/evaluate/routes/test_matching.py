@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from trimtab.evaluate import argument_match, routing_matches
-from trimtab.evaluate.routing import call_matches
+from trimtab.evaluate.routes.matching import call_matches
 from trimtab.records import ToolCall
 
 
