@@ -8,12 +8,13 @@ import pytest
 
 from trimtab.evaluate.batteries.choices import choice_case
 from trimtab.loop.behaviour import behaviour_of
-from trimtab.loop.drifting import panel, sentence
-from trimtab.loop.judging import judge, sealed_suite
+from trimtab.loop.drifting import drift_panel, panel, sentence
+from trimtab.loop.judging import judge, judged_key, sealed_suite
 from trimtab.loop.turn import Context
 from trimtab.loop.workspace import Workspace, find_workspace
 from trimtab.model import resolve, tiny_random_model
-from trimtab.records import Metric, Scorecard, Silent, UserError, write_jsonl
+from trimtab.records import Metric, Release, Scorecard, Silent, UserError, write_jsonl
+from trimtab.release import register
 
 
 def choices(first: int, count: int) -> list[dict[str, Any]]:
@@ -89,6 +90,23 @@ def test_a_panel_holds_each_release_against_pi0_and_the_one_before() -> None:
     assert [(one.before, one.after, one.moved) for one in found.steps] == [("base", "r1", False), ("r1", "r2", True)]
     assert sentence(found.from_base[1]).startswith("r2 from base: moved (p = 0.002, n = 30); words 5.83 → 11.8")
     assert "no clear move" in found.sentences()[0]
+
+
+def test_a_panel_shows_every_release_that_was_judged_on_these_cases(tiny_workspace: Path, tmp_path: Path) -> None:
+    workspace, base = opened(tiny_workspace)
+    store, suite = workspace.store, sealed_suite(workspace)
+    models = [base, *(store.artefacts.put(tiny_random_model(tmp_path / f"{seed}", seed=seed)) for seed in (5, 6))]
+    behaviours = [behaviour_of(workspace, model) for model in models]
+    digests = [register(store, Release(behaviour)) for behaviour in behaviours]
+    for behaviour, words in zip(behaviours, (3, 4, 9), strict=True):
+        row = {"scorecard": card(behaviour.digest, words, suite.digest).to_json(), "served": 0.0, "record": None}
+        store.put("judged", judged_key(workspace, behaviour, suite, base), row)
+    found = drift_panel(workspace, digests[2], Silent())
+    assert [one.before for one in found.from_base] == [behaviours[0].digest] * 2
+    assert [one.after for one in found.from_base] == [one.digest for one in behaviours[1:]]
+    assert [one.after for one in drift_panel(workspace, "base", Silent()).steps] == [
+        one.digest for one in behaviours[1:]
+    ]
 
 
 def test_a_panel_of_nothing_said_is_empty() -> None:

@@ -243,7 +243,13 @@ def test_only_the_suite_reader_of_evaluate_opens_sealed_text() -> None:
     assert users("open_sealed") == {"loop/judging.py", "store/unseal.py"}
     assert users("TEXT_KEY") == {"loop/judging.py", "loop/shards.py", "store/unseal.py"}
     assert users('"quarantine.key"') == {"loop/shards.py"}
-    readers = {"loop/judging.py", "loop/steps/judge.py", "loop/membership.py", "cli/demo/sabotage.py"}
+    readers = {
+        "loop/judging.py",
+        "loop/steps/judge.py",
+        "loop/drifting.py",
+        "loop/membership.py",
+        "cli/demo/sabotage.py",
+    }
     assert users("sealed_suite") == readers
 
 

@@ -6,12 +6,12 @@ from typing import Any
 
 from trimtab.evaluate import Drift, style_drift
 from trimtab.loop.behaviour import behaviour_of
-from trimtab.loop.judging import judge, sealed_suite
+from trimtab.loop.judging import behaviour_named, judge, judged, judged_key, sealed_suite
 from trimtab.loop.turn import Context
 from trimtab.loop.workspace import Workspace
 from trimtab.model import resolve
-from trimtab.records import Progress, Scorecard, scorecard_from_json
-from trimtab.release import get, releases
+from trimtab.records import Progress, Scorecard
+from trimtab.release import releases
 
 LAST = 10
 """Releases that a panel shows."""
@@ -52,15 +52,17 @@ def drift_panel(workspace: Workspace, which: str, progress: Progress) -> Panel:
     context = Context(workspace, {}, progress, "evaluate")
     store = workspace.store
     base = store.artefacts.put(resolve(workspace.config.model, progress=progress))
-    suite, chosen = sealed_suite(workspace), get(store, which)
+    suite, chosen = sealed_suite(workspace), behaviour_named(workspace, which, progress)
     first = judge(context, behaviour_of(workspace, base), suite, base).scorecard
-    known = {}
+    last = judge(context, chosen, suite, base).scorecard
+    between: dict[str, Scorecard] = {}
     for release in releases(store):
-        row = store.get("judged", f"{release.digest}:{suite.digest}:{base}")
-        if row is not None and release.digest not in (first.release, chosen.digest):
-            known[release.digest] = scorecard_from_json(row["scorecard"])
-    last = judge(context, chosen.behaviour, suite, base).scorecard
-    return panel([first, *list(known.values())[-LAST:], *([last] if last.release != first.release else [])])
+        kept = judged(store, judged_key(workspace, release.behaviour, suite, base))
+        if kept is not None:
+            between[kept.scorecard.release] = kept.scorecard
+    ends = (first.release, last.release)
+    shown = [card for name, card in between.items() if name not in ends][-LAST:]
+    return panel([first, *shown, *([last] if last.release != first.release else [])])
 
 
 def sentence(drift: Drift) -> str:
